@@ -1,0 +1,80 @@
+import { writeFileSync } from 'node:fs';
+import { connect } from 'node:net';
+import { join } from 'node:path';
+import type { Certificates } from './certificates';
+import { freePort } from './ports';
+import { startChild, type Child } from './processes';
+import { tempDirectory } from './temp';
+
+export interface MosquittoOptions {
+  /** Messages kept for a slow subscriber. Default 0, no limit: mosquitto's own default of 1000 drops silently. */
+  maxQueuedMessages?: number;
+  /** Listen with TLS. */
+  tls?: Certificates;
+  /** More lines for the configuration file. */
+  configuration?: string[];
+}
+
+export interface Mosquitto {
+  readonly port: number;
+  /** `mqtt://…` or `mqtts://…` */
+  readonly url: string;
+  log(): string;
+  kill(): Promise<void>;
+  stop(): Promise<void>;
+  /** Starts it again on the same port. */
+  restart(): Promise<void>;
+}
+
+function isListening(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect(port, '127.0.0.1');
+    socket.once('connect', () => {
+      socket.destroy();
+      resolve(true);
+    });
+    socket.once('error', () => resolve(false));
+  });
+}
+
+/** A private mosquitto on loopback that anybody may use and that keeps nothing; stopped when the test file ends. */
+export async function startMosquitto(options: MosquittoOptions = {}): Promise<Mosquitto> {
+  const { tls } = options;
+  const port = await freePort();
+  const configuration = join(tempDirectory('mosquitto'), 'mosquitto.conf');
+  const lines = [
+    `listener ${port} 127.0.0.1`,
+    ...(tls ? [`cafile ${tls.authority}`, `certfile ${tls.certificate}`, `keyfile ${tls.key}`] : []),
+    'allow_anonymous true',
+    'persistence false',
+    `max_queued_messages ${options.maxQueuedMessages ?? 0}`,
+    'max_inflight_messages 1000',
+    // Started as root it would become another user, who may not read the test's directory.
+    ...(process.getuid?.() === 0 ? ['user root'] : []),
+    ...(options.configuration ?? []),
+  ];
+  writeFileSync(configuration, `${lines.join('\n')}\n`);
+
+  let child: Child;
+  const start = async (): Promise<void> => {
+    child = await startChild('mosquitto', ['-c', configuration], {
+      // Debian keeps it where only root looks.
+      env: { ...process.env, PATH: `${process.env['PATH'] ?? ''}:/usr/sbin:/usr/local/sbin` },
+      ready: () => isListening(port),
+    });
+  };
+  await start();
+  return {
+    port,
+    url: `${tls ? 'mqtts' : 'mqtt'}://127.0.0.1:${port}`,
+    log: () => child.output(),
+    kill: () => child.kill(),
+    async stop() {
+      await child.stop();
+    },
+    async restart() {
+      if (child.isRunning()) await child.stop();
+      await start();
+    },
+  };
+}
