@@ -1,0 +1,117 @@
+import type { Node, NodeAPI, NodeMessage, NodeMessageInFlow } from 'node-red';
+import { PackError, reasonOf } from '../errors';
+import type { Kind, Point } from '../point';
+import { countersOf, forgetCounters, tally, type MessageCounters } from './counters';
+import { limitErrors } from './error-limit';
+import { MinuteLog } from './minute-log';
+import { StatusDisplay, type StatusView } from './status';
+
+/** Why a message left by a rejected output. */
+export interface Rejection {
+  /** Stable, one of the node's own codes. */
+  code: string;
+  reason: string;
+  /** Each fault of the payload, where there are several. */
+  faults?: readonly { path: string; reason: string }[];
+}
+
+/** The message properties that the nodes of this pack read and write; they touch no others. */
+export interface PackMessage extends NodeMessageInFlow {
+  /** The message as it was received, byte for byte. */
+  received?: unknown;
+  verified?: { text: string };
+  kind?: Kind | 'acknowledgement';
+  point?: Point;
+  rejected?: Rejection & { by: string; at: number };
+}
+
+export type Send = (message: NodeMessage | (NodeMessage | null)[]) => void;
+export type Done = (error?: Error) => void;
+
+/**
+ * What every node with an input does around its own work: counts, shows its status, sends rejected messages on, turns
+ * whatever is thrown into one `done(error)`, and leaves nothing behind when it is closed.
+ */
+export class MessageNode {
+  readonly counters: MessageCounters;
+  readonly status: StatusDisplay;
+  readonly #node: Node & { wires?: string[][] };
+  readonly #log: MinuteLog;
+  readonly #rejectedOutput: number;
+
+  /**
+   * @param rejectedOutput - index of the output for rejected messages
+   * @param view - makes the status, when it is time to show it
+   */
+  constructor(RED: NodeAPI, node: Node, options: { rejectedOutput: number; view: (counters: MessageCounters) => StatusView }) {
+    this.#node = node;
+    this.#rejectedOutput = options.rejectedOutput;
+    this.#log = new MinuteLog((text) => node.warn(text));
+    this.counters = countersOf(node);
+    this.status = new StatusDisplay(node, () => options.view(this.counters));
+    const stopLimiting = limitErrors(RED, node);
+    node.on('close', (removed: boolean, done: () => void) => {
+      this.status.close();
+      this.#log.close();
+      stopLimiting();
+      if (removed) forgetCounters(node.id);
+      done();
+    });
+  }
+
+  /** Calls the handler for every message; what it throws ends that message alone. */
+  onInput(handle: (message: PackMessage, send: Send, done: Done) => void): void {
+    this.#node.on('input', (message, send, done) => {
+      this.counters.received += 1;
+      try {
+        handle(message as PackMessage, send as Send, done);
+      } catch (error) {
+        this.fail(done, error);
+      }
+      this.status.touch();
+    });
+  }
+
+  /** The message has done its part here and goes on by the first output, or by the given one. */
+  pass(name: string, message: PackMessage, send: Send, done: Done, output = 0): void {
+    tally(this.counters.passed, name);
+    send(output === 0 ? message : toOutput(output, message));
+    done();
+  }
+
+  /** Gives the message back as it was received, with the reason; without a wire it is counted and logged. */
+  reject(message: PackMessage, send: Send, done: Done, rejection: Rejection): void {
+    tally(this.counters.rejected, rejection.code);
+    if (this.#isWired()) {
+      message.payload = message.received;
+      // What was proven of the message, or made from it, must not stay on bytes that can be sent in again.
+      delete message.verified;
+      delete message.point;
+      delete message.kind;
+      message.rejected = { ...rejection, by: this.#node.id, at: Date.now() };
+      send(toOutput(this.#rejectedOutput, message));
+    } else {
+      this.#log.say(rejection.code, `${rejection.code}: ${rejection.reason} (topic ${JSON.stringify(message.topic)})`);
+    }
+    done();
+  }
+
+  /** The message cannot be handled until an operator has put something right. */
+  fail(done: Done, error: unknown): void {
+    const failure = error instanceof Error ? error : new Error(reasonOf(error));
+    tally(this.counters.failed, failure instanceof PackError ? failure.code : 'internal');
+    this.status.touch();
+    done(failure);
+  }
+
+  #isWired(): boolean {
+    const wires = this.#node.wires?.[this.#rejectedOutput];
+    return wires !== undefined && wires.length > 0;
+  }
+}
+
+function toOutput(output: number, message: NodeMessage): (NodeMessage | null)[] {
+  const outputs: (NodeMessage | null)[] = new Array<null>(output + 1).fill(null);
+  outputs[output] = message;
+  return outputs;
+}

@@ -1,0 +1,66 @@
+import type { Node, NodeStatus } from 'node-red';
+
+/** What a node can say of itself; the colours and shapes are those the core nodes use. */
+export type StatusIntent = 'idle' | 'ok' | 'working' | 'connecting' | 'trouble' | 'misconfigured';
+
+const LOOKS: Record<StatusIntent, Pick<NodeStatus, 'fill' | 'shape'>> = {
+  idle: { fill: 'grey', shape: 'ring' },
+  ok: { fill: 'green', shape: 'dot' },
+  working: { fill: 'blue', shape: 'dot' },
+  connecting: { fill: 'yellow', shape: 'ring' },
+  trouble: { fill: 'red', shape: 'ring' },
+  misconfigured: { fill: 'red', shape: 'dot' },
+};
+
+export interface StatusView {
+  intent: StatusIntent;
+  text: string;
+}
+
+/** Often enough for a person; once a message would send every number to every open editor. */
+const INTERVAL = 1000;
+
+/**
+ * Shows a node's status at most once a second, and only when it has changed.
+ */
+export class StatusDisplay {
+  readonly #node: Node;
+  readonly #view: () => StatusView;
+  #timer: NodeJS.Timeout | undefined;
+  #shown = '';
+
+  /** @param view - makes the status to show, when it is time to show it */
+  constructor(node: Node, view: () => StatusView) {
+    this.#node = node;
+    this.#view = view;
+    this.#show();
+  }
+
+  /** Something has changed. Cheap: called for every message. */
+  touch(): void {
+    this.#timer ??= setTimeout(() => {
+      this.#timer = undefined;
+      this.#show();
+    }, INTERVAL);
+  }
+
+  close(): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+  }
+
+  #show(): void {
+    const { intent, text } = this.#view();
+    const shown = `${intent} ${text}`;
+    if (shown === this.#shown) return;
+    this.#shown = shown;
+    this.#node.status({ ...LOOKS[intent], text });
+  }
+}
+
+const digits = new Intl.NumberFormat('en-US');
+
+/** A count as a person reads it: `12,431`. */
+export function count(value: number): string {
+  return digits.format(value);
+}
