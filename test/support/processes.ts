@@ -27,7 +27,9 @@ export interface Child {
   readonly exited: Promise<Exit>;
   isRunning(): boolean;
   /** Standard output and error, in the order they came; of a very talkative child the last megabyte. */
-  output(): string;
+  output(since?: number): string;
+  /** Where its output stands now, for `output(since)`. */
+  mark(): number;
   /** Asks it to end with SIGTERM, and kills it if it has not done so within 20 s. */
   stop(): Promise<Exit>;
   /** By default SIGKILL; resolves when it has gone. SIGSTOP and SIGCONT resolve at once. */
@@ -53,8 +55,10 @@ export async function startChild(command: string, args: string[], options: Start
   });
   running.add(process_);
   let output = '';
+  let total = 0;
   const keep = (chunk: string): void => {
     output = (output + chunk).slice(-KEPT_OUTPUT);
+    total += chunk.length;
   };
   process_.stdout.setEncoding('utf8').on('data', keep);
   process_.stderr.setEncoding('utf8').on('data', keep);
@@ -75,7 +79,8 @@ export async function startChild(command: string, args: string[], options: Start
     pid: process_.pid ?? 0,
     exited,
     isRunning,
-    output: () => output,
+    output: (since = 0) => output.slice(Math.max(0, output.length - (total - since))),
+    mark: () => total,
     async stop() {
       process_.kill('SIGTERM');
       const late = setTimeout(() => process_.kill('SIGKILL'), 20_000);
