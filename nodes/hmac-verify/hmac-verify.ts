@@ -55,7 +55,10 @@ export default function register(RED: NodeAPI): void {
   serveMetrics(RED);
 }
 
-function trouble(registryNode: IotRegistryNode | undefined, keyringNode: IotKeyringNode | undefined): string | undefined {
+function trouble(
+  registryNode: IotRegistryNode | undefined,
+  keyringNode: IotKeyringNode | undefined,
+): string | undefined {
   if (!registryNode || !keyringNode) return 'not-configured';
   if (!registryNode.registry && registryNode.problem) return 'registry-faults';
   if (!keyringNode.keyring && keyringNode.problem) return 'no-keys';

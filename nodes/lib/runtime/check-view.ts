@@ -8,7 +8,12 @@ import { count, type StatusView } from './status';
  *
  * @param trouble - catalogue name of what an operator must put right first, if anything: `<type>.status.<trouble>`
  */
-export function checkView(RED: NodeAPI, node: Node, counters: MessageCounters, trouble: string | undefined): StatusView {
+export function checkView(
+  RED: NodeAPI,
+  node: Node,
+  counters: MessageCounters,
+  trouble: string | undefined,
+): StatusView {
   const text = (name: string, values?: Record<string, string>) => RED._(`${node.type}.status.${name}`, values);
   if (trouble !== undefined) return { intent: 'misconfigured', text: text(trouble) };
   if (counters.received === 0) return { intent: 'idle', text: text('waiting') };

@@ -43,7 +43,13 @@ const served = new WeakSet<NodeAPI['httpAdmin']>();
 /**
  * Adds `GET mqtt2influx/<path>` with a text answer, once for a Node-RED instance however many nodes ask for it.
  */
-export function addTextEndpoint(RED: NodeAPI, path: string, permission: string, contentType: string, text: () => string): void {
+export function addTextEndpoint(
+  RED: NodeAPI,
+  path: string,
+  permission: string,
+  contentType: string,
+  text: () => string,
+): void {
   if (served.has(RED.httpAdmin)) return;
   served.add(RED.httpAdmin);
   RED.httpAdmin.get(`/mqtt2influx/${path}`, RED.auth.needsPermission(permission), (_request, response) => {
@@ -62,7 +68,11 @@ export function textMember(body: Record<string, unknown>, name: string): string 
 const DEPLOYED = '__PWRD__';
 
 /** The secret that was typed into the dialog, or the deployed one where the dialog only shows that there is one. */
-export function secretMember(body: Record<string, unknown>, name: string, deployed: string | undefined): string | undefined {
+export function secretMember(
+  body: Record<string, unknown>,
+  name: string,
+  deployed: string | undefined,
+): string | undefined {
   const typed = textMember(body, name);
   if (typed === DEPLOYED) return deployed;
   return typed === '' ? undefined : typed;

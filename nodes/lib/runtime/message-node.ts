@@ -43,7 +43,11 @@ export class MessageNode {
    * @param rejectedOutput - index of the output for rejected messages
    * @param view - makes the status, when it is time to show it
    */
-  constructor(RED: NodeAPI, node: Node, options: { rejectedOutput: number; view: (counters: MessageCounters) => StatusView }) {
+  constructor(
+    RED: NodeAPI,
+    node: Node,
+    options: { rejectedOutput: number; view: (counters: MessageCounters) => StatusView },
+  ) {
     this.#node = node;
     this.#rejectedOutput = options.rejectedOutput;
     this.#log = new MinuteLog((text) => node.warn(text));
@@ -79,21 +83,28 @@ export class MessageNode {
     done();
   }
 
-  /** Gives the message back as it was received, with the reason; without a wire it is counted and logged. */
+  /** Gives the message back as it was received, with the reason. */
   reject(message: PackMessage, send: Send, done: Done, rejection: Rejection): void {
     tally(this.counters.rejected, rejection.code);
-    if (this.#isWired()) {
-      message.payload = message.received;
-      // What was proven of the message, or made from it, must not stay on bytes that can be sent in again.
-      delete message.verified;
-      delete message.point;
-      delete message.kind;
-      message.rejected = { ...rejection, by: this.#node.id, at: Date.now() };
-      send(toOutput(this.#rejectedOutput, message));
-    } else {
-      this.#log.say(rejection.code, `${rejection.code}: ${rejection.reason} (topic ${JSON.stringify(message.topic)})`);
-    }
+    message.payload = message.received;
+    // What was proven of the message, or made from it, must not stay on bytes that can be sent in again.
+    delete message.verified;
+    delete message.point;
+    delete message.kind;
+    this.sendRejected(message, rejection, send);
     done();
+  }
+
+  /** Sends a message to the rejected output; while nothing is wired there, the log has it, once a minute a code. */
+  sendRejected(message: NodeMessage, rejection: Rejection, send: Send = (outputs) => this.#node.send(outputs)): void {
+    if (this.#isWired()) {
+      const { code, reason, faults } = rejection;
+      message.rejected = { code, reason, ...(faults && { faults }), by: this.#node.id, at: Date.now() };
+      send(toOutput(this.#rejectedOutput, message));
+      return;
+    }
+    const topic = message.topic === undefined ? '' : ` (topic ${message.topic})`;
+    this.#log.say(rejection.code, `${rejection.code}: ${rejection.reason}${topic}`);
   }
 
   /** The message cannot be handled until an operator has put something right. */

@@ -1,4 +1,4 @@
-import type { Node, NodeStatus } from 'node-red';
+import type { NodeStatus } from 'node-red';
 
 /** What a node can say of itself; the colours and shapes are those the core nodes use. */
 export type StatusIntent = 'idle' | 'ok' | 'working' | 'connecting' | 'trouble' | 'misconfigured';
@@ -12,6 +12,11 @@ const LOOKS: Record<StatusIntent, Pick<NodeStatus, 'fill' | 'shape'>> = {
   misconfigured: { fill: 'red', shape: 'dot' },
 };
 
+/** Whatever can show a status: a node. */
+interface Shown {
+  status(status: NodeStatus): void;
+}
+
 export interface StatusView {
   intent: StatusIntent;
   text: string;
@@ -24,13 +29,13 @@ const INTERVAL = 1000;
  * Shows a node's status at most once a second, and only when it has changed.
  */
 export class StatusDisplay {
-  readonly #node: Node;
+  readonly #node: Shown;
   readonly #view: () => StatusView;
   #timer: NodeJS.Timeout | undefined;
   #shown = '';
 
   /** @param view - makes the status to show, when it is time to show it */
-  constructor(node: Node, view: () => StatusView) {
+  constructor(node: Shown, view: () => StatusView) {
     this.#node = node;
     this.#view = view;
     this.#show();
