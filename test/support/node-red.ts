@@ -151,8 +151,10 @@ export async function startNodeRed(options: NodeRedOptions): Promise<NodeRed> {
     ...(options.trackResources ? ['--require', join(packageRoot, 'test/support/track-resources.cjs')] : []),
     ...(options.nodeOptions ?? []),
   ];
-  // NODE_ENV and NODE_OPTIONS are the test runner's own.
-  const { NODE_ENV: _environment, NODE_OPTIONS: _nodeOptions, ...env } = process.env;
+  // These two are the test runner's own.
+  const env = { ...process.env };
+  delete env['NODE_ENV'];
+  delete env['NODE_OPTIONS'];
 
   let child: Child;
   const start = async (): Promise<void> => {
