@@ -14,8 +14,8 @@ const REJECTED_OUTPUT = 1;
 export default function register(RED: NodeAPI): void {
   function HmacVerify(this: Node, config: HmacVerifyConfig) {
     RED.nodes.createNode(this, config);
-    const registryNode = configNode<IotRegistryNode>(RED, config.registry, 'iot-registry');
-    const keyringNode = configNode<IotKeyringNode>(RED, config.keyring, 'iot-keyring');
+    const registryNode = configNode(RED, config.registry, 'iot-registry') as IotRegistryNode | undefined;
+    const keyringNode = configNode(RED, config.keyring, 'iot-keyring') as IotKeyringNode | undefined;
     const runtime = new MessageNode(RED, this, {
       rejectedOutput: REJECTED_OUTPUT,
       view: (counters) => checkView(RED, this, counters, trouble(registryNode, keyringNode)),

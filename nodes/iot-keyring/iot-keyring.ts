@@ -85,7 +85,7 @@ export default function register(RED: NodeAPI): void {
 
   // The answer opens a device, so it takes the permission to change keyrings, not just to read flows.
   addJsonEndpoint(RED, 'iot-keyring/device-key', 'iot-keyring.write', (body) => {
-    const deployed = configNode<IotKeyringNode>(RED, textMember(body, 'id'), 'iot-keyring');
+    const deployed = configNode(RED, textMember(body, 'id'), 'iot-keyring') as IotKeyringNode | undefined;
     const device = textMember(body, 'device');
     const secret = secretMember(body, 'secret', deployed?.credentials.secret);
     if (device === '') throw new EndpointError('no-device', RED._('iot-keyring.error.no-device'));

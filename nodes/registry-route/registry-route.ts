@@ -15,7 +15,7 @@ const REJECTED_OUTPUT = 3;
 export default function register(RED: NodeAPI): void {
   function RegistryRoute(this: Node, config: RegistryRouteConfig) {
     RED.nodes.createNode(this, config);
-    const registryNode = configNode<IotRegistryNode>(RED, config.registry, 'iot-registry');
+    const registryNode = configNode(RED, config.registry, 'iot-registry') as IotRegistryNode | undefined;
     const runtime = new MessageNode(RED, this, {
       rejectedOutput: REJECTED_OUTPUT,
       view: (counters) => checkView(RED, this, counters, trouble(registryNode)),

@@ -2,6 +2,7 @@ import type { Node, NodeAPI, NodeMessage, NodeMessageInFlow } from 'node-red';
 import { PackError, reasonOf } from '../errors';
 import type { Kind, Point } from '../point';
 import { countersOf, forgetCounters, tally, type MessageCounters } from './counters';
+import { deployGate } from './deploy-gate';
 import { limitErrors } from './error-limit';
 import { MinuteLog } from './minute-log';
 import { StatusDisplay, type StatusView } from './status';
@@ -36,6 +37,7 @@ export class MessageNode {
   readonly counters: MessageCounters;
   readonly status: StatusDisplay;
   readonly #node: Node & { wires?: string[][] };
+  readonly #gate: ReturnType<typeof deployGate>;
   readonly #log: MinuteLog;
   readonly #rejectedOutput: number;
 
@@ -50,6 +52,7 @@ export class MessageNode {
   ) {
     this.#node = node;
     this.#rejectedOutput = options.rejectedOutput;
+    this.#gate = deployGate(RED);
     this.#log = new MinuteLog((text) => node.warn(text));
     this.counters = countersOf(node);
     this.status = new StatusDisplay(node, () => options.view(this.counters));
@@ -66,9 +69,11 @@ export class MessageNode {
   /** Calls the handler for every message; what it throws ends that message alone. */
   onInput(handle: (message: PackMessage, send: Send, done: Done) => void): void {
     this.#node.on('input', (message, send, done) => {
+      // Its done() is called when it comes in again, after the deploy.
+      if (this.#gate.holds(this.#node.id, message)) return;
       this.counters.received += 1;
       try {
-        handle(message as PackMessage, send as Send, done);
+        handle(message, send, done);
       } catch (error) {
         this.fail(done, error);
       }
