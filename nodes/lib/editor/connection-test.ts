@@ -1,0 +1,62 @@
+import { chosenNode, fieldValue } from './form';
+import { RequestError, ask } from './request';
+import { showResult } from './result';
+import { translate } from './translate';
+
+/** What `POST mqtt2influx/influx-server/test` answers, whether the server could be reached or not. */
+interface TestAnswer {
+  ok: boolean;
+  code: string;
+  message: string;
+  serverVersion?: string;
+}
+
+/** What to do about it, for the outcomes that a person can mend here. */
+const EXPLANATIONS: Record<string, string> = {
+  unreachable: 'influx-server.test.unreachable',
+  timeout: 'influx-server.test.timeout',
+  tls: 'influx-server.test.tls',
+  unauthorized: 'influx-server.test.unauthorized',
+  forbidden: 'influx-server.test.forbidden',
+  'not-found': 'influx-server.test.not-found',
+  'wrong-version': 'influx-server.test.wrong-version',
+};
+
+const OPTIONS = ['url', 'serverVersion', 'organization', 'database', 'timeout', 'token', 'username', 'password'];
+
+/** The button that tries what is in the dialog, deployed or not. */
+export function prepareConnectionTest(id: string): void {
+  const button = $('#influx-server-test');
+  const result = $('#influx-server-result');
+  const test = async () => {
+    button.prop('disabled', true);
+    showResult(result, 'progress', translate('influx-server.test.running'));
+    const options = Object.fromEntries(OPTIONS.map((option) => [option, fieldValue(option)]));
+    try {
+      const answer = await ask<TestAnswer>('influx-server/test', { id, ...options, tls: chosenNode('tls') });
+      if (answer.ok) showResult(result, 'success', success(answer));
+      else showResult(result, 'failure', explanation(answer.code), [answer.message].filter(Boolean));
+    } catch (error) {
+      showResult(result, 'failure', translate('influx-server.test.not-run'), [reason(error)].filter(Boolean));
+    } finally {
+      button.prop('disabled', false);
+    }
+  };
+  button.on('click', () => void test());
+}
+
+function success({ serverVersion }: TestAnswer): string {
+  return serverVersion === undefined
+    ? translate('influx-server.test.ok')
+    : translate('influx-server.test.ok-version', { version: serverVersion });
+}
+
+function explanation(code: string): string {
+  return translate(EXPLANATIONS[code] ?? 'influx-server.test.failed');
+}
+
+function reason(error: unknown): string {
+  if (!(error instanceof RequestError)) return String(error);
+  if (error.status === 401 || error.status === 403) return translate('influx-server.test.no-permission');
+  return error.message;
+}

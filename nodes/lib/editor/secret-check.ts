@@ -1,0 +1,22 @@
+import { translate } from './translate';
+
+/** What the editor shows for a deployed secret, which never comes back to it. */
+const DEPLOYED = '__PWRD__';
+
+/** What is wrong with a typed secret; the runtime reads it in the same way. */
+export function secretFault(secret: string, encoding: string): string | undefined {
+  if (secret === DEPLOYED) return undefined;
+  if (encoding === 'base64' && !isBase64(secret)) return translate('iot-keyring.error.base64');
+  if (encoding === 'hex' && !/^(?:[0-9a-f]{2})+$/i.test(secret)) return translate('iot-keyring.error.hex');
+  return undefined;
+}
+
+/** A moment with its time zone, without which it would mean something else on each machine. */
+export function isMoment(text: string): boolean {
+  const form = /^\d{4}-\d\d-\d\dT\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:Z|[+-]\d\d:\d\d)$/;
+  return form.test(text) && !Number.isNaN(Date.parse(text));
+}
+
+function isBase64(text: string): boolean {
+  return /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/.test(text);
+}
