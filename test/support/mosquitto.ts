@@ -5,6 +5,7 @@ import type { Certificates } from './certificates';
 import { freePort } from './ports';
 import { startChild, type Child } from './processes';
 import { tempDirectory } from './temp';
+import { until } from './until';
 
 export interface MosquittoOptions {
   /** Messages kept for a slow subscriber. Default 0, no limit: mosquitto's own default of 1000 drops silently. */
@@ -20,6 +21,9 @@ export interface Mosquitto {
   /** `mqtt://…` or `mqtts://…` */
   readonly url: string;
   log(): string;
+  /** Waits until somebody has subscribed to this filter, since a `mark()`. */
+  waitForSubscription(filter: string, since?: number): Promise<void>;
+  mark(): number;
   kill(): Promise<void>;
   stop(): Promise<void>;
   /** Starts it again on the same port. */
@@ -49,6 +53,7 @@ export async function startMosquitto(options: MosquittoOptions = {}): Promise<Mo
     'persistence false',
     `max_queued_messages ${options.maxQueuedMessages ?? 0}`,
     'max_inflight_messages 1000',
+    ...['error', 'warning', 'notice', 'subscribe'].map((type) => `log_type ${type}`),
     // Started as root it would become another user, who may not read the test's directory.
     ...(process.getuid?.() === 0 ? ['user root'] : []),
     ...(options.configuration ?? []),
@@ -68,6 +73,15 @@ export async function startMosquitto(options: MosquittoOptions = {}): Promise<Mo
     port,
     url: `${tls ? 'mqtts' : 'mqtt'}://127.0.0.1:${port}`,
     log: () => child.output(),
+    mark: () => child.mark(),
+    async waitForSubscription(filter, since = 0) {
+      await until(`the broker has a subscription to ${filter}`, () =>
+        child
+          .output(since)
+          .split('\n')
+          .some((line) => line.endsWith(` ${filter}`)),
+      );
+    },
     kill: () => child.kill(),
     async stop() {
       await child.stop();

@@ -1,0 +1,94 @@
+import { startCollector, type Collector, type CollectedMessage } from './collector';
+import { ids, labels, pipeline, registryDocument, type PipelineFlow, type PipelineOptions } from './flows';
+import { startInfluxd, type Influxd, type InfluxdOptions } from './influxd';
+import { startMosquitto, type Mosquitto } from './mosquitto';
+import { startNodeRed, type NodeRed, type NodeRedOptions } from './node-red';
+import { startPublisher, type Publisher } from './publisher';
+import { until } from './until';
+
+export const SECRET = 'a secret of the tests';
+
+export interface RigOptions extends Omit<NodeRedOptions, 'flows' | 'credentials'> {
+  pipeline?: Partial<PipelineOptions>;
+  influxd?: InfluxdOptions;
+  /** Databases to make at once; default: `iot` with the buckets of the registry. */
+  databases?: Record<string, Record<string, string>>;
+  /** Gets the private InfluxDB and gives the URL that the pipeline is to use; default: its own. */
+  influxUrl?: (influxd: Influxd) => string | Promise<string>;
+}
+
+export interface Status {
+  fill?: string;
+  shape?: string;
+  text?: string;
+}
+
+/** The whole chain on loopback: publisher, mosquitto, Node-RED with the pipeline, InfluxDB, and who watches it. */
+export interface Rig {
+  broker: Mosquitto;
+  influxd: Influxd;
+  collector: Collector;
+  publisher: Publisher;
+  nodeRed: NodeRed;
+  flow: PipelineFlow;
+  /** Waits until the pipeline has subscribed again, after a restart or deploy, since a `broker.mark()`. */
+  subscribed(since?: number): Promise<void>;
+  /** The last status that a node has shown. */
+  status(node: string): Status | undefined;
+  /** Waits until a node's status says something. */
+  waitForStatus(node: string, pattern: RegExp): Promise<Status>;
+}
+
+export const DATABASES = { iot: { raw: '7d', events: '365d' } };
+
+interface StatusMessage extends CollectedMessage {
+  status: Status & { source?: { id?: string } };
+}
+
+/** Starts the chain and waits until a published message would reach the pipeline. */
+export async function startRig(options: RigOptions): Promise<Rig> {
+  const { pipeline: more, influxd: influxdOptions, databases = DATABASES, influxUrl, ...nodeRedOptions } = options;
+  const [broker, influxd, collector] = await Promise.all([
+    startMosquitto(),
+    startInfluxd(influxdOptions),
+    startCollector(),
+  ]);
+  for (const [name, retentionPolicies] of Object.entries(databases)) {
+    await influxd.createDatabase(name, retentionPolicies);
+  }
+  const topic = more?.topic ?? '#';
+  const flow = pipeline({
+    brokerPort: broker.port,
+    influxUrl: influxUrl ? await influxUrl(influxd) : influxd.url,
+    collectorPort: collector.port,
+    registry: registryDocument,
+    secret: SECRET,
+    ...more,
+  });
+  const nodeRed = await startNodeRed({ ...nodeRedOptions, ...flow });
+  await broker.waitForSubscription(topic);
+  const publisher = await startPublisher(broker.url);
+
+  const status = (node: string): Status | undefined => {
+    const messages = collector.messages(labels.status) as StatusMessage[];
+    return messages.findLast((message) => message.status.source?.id === node)?.status;
+  };
+  return {
+    broker,
+    influxd,
+    collector,
+    publisher,
+    nodeRed,
+    flow,
+    subscribed: (since) => broker.waitForSubscription(topic, since),
+    status,
+    waitForStatus: async (node, pattern) =>
+      (await until(
+        `the status of ${node} matches ${String(pattern)}`,
+        () => status(node),
+        (seen) => pattern.test(`${seen?.fill ?? ''} ${seen?.shape ?? ''} ${seen?.text ?? ''}`),
+      )) ?? {},
+  };
+}
+
+export { ids, labels };
