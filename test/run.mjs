@@ -4,13 +4,11 @@
 //   npm test -- --tier unit                         one tier (may be given several times), without lint
 //   npm test -- --torture                           the long campaigns
 //   npm test -- --tier system test/system/x.test.ts -t 'a name'     the rest goes to vitest
-import { spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, readFileSync, rmSync, statSync } from 'node:fs';
-import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { install, installRuntime, root, run } from './support/install.mjs';
 import { provideNeeds } from './support/needs.mjs';
 
-const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const results = join(root, 'test/results');
 const TIERS = ['unit', 'nodes', 'system', 'editor', 'pack'];
 const OLDEST_NODE = 20;
@@ -33,14 +31,6 @@ function readArguments(given) {
     process.exit(1);
   }
   return options;
-}
-
-function run(command, args, { cwd = root, env = process.env } = {}) {
-  // npm is a script with an extension of its own on Windows.
-  const shell = process.platform === 'win32' && command === 'npm';
-  const { status, error } = spawnSync(command, args, { cwd, env, shell, stdio: 'inherit' });
-  if (error) console.error(`${command}: ${error.message}`);
-  return status === 0;
 }
 
 function heading(text) {
@@ -68,23 +58,6 @@ function step(name, work) {
   if (!ok) totals.failed++;
   summary.push(`${name}: ${ok ? 'ok' : 'FAILED'}, ${seconds(started)}`);
   return ok;
-}
-
-/** npm ci, unless what is installed is newer than the lock file. */
-function install(folder) {
-  const lock = join(folder, 'package-lock.json');
-  const installed = join(folder, 'node_modules/.package-lock.json');
-  if (existsSync(installed) && statSync(installed).mtimeMs >= statSync(lock).mtimeMs) return true;
-  return run('npm', ['ci', '--no-audit', '--no-fund', '--loglevel=error'], { cwd: folder });
-}
-
-function installRuntime() {
-  const folder = join(root, 'test/runtimes/node-red-5');
-  if (!install(folder)) return false;
-  const node = join(folder, 'node_modules/node/bin/node');
-  if (existsSync(node)) return true;
-  console.error(`${node} is missing: npm must be allowed to run the install script of the package "node".`);
-  return false;
 }
 
 /** Runs one tier and adds up what vitest counted; a tier that fails without a failed test counts as one failure. */
