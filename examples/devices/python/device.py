@@ -170,7 +170,7 @@ def main() -> int:
     client.disconnect()
     client.loop_stop()
     if waiting:
-        log.error("%d readings could not be sent", len(waiting))
+        log.error("readings not sent: %d", len(waiting))
         return 1
     return 0
 

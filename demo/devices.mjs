@@ -1,0 +1,118 @@
+import { createRequire } from 'node:module';
+import { join } from 'node:path';
+import { faults } from './faults.mjs';
+import { project } from './folder.mjs';
+
+const require = createRequire(import.meta.url);
+const dist = (path) => require(join(project, 'dist', 'lib', 'protocol', path));
+
+const SENSORS = ['greenhouse/bed-1', 'greenhouse/bed-2', 'greenhouse/bed-3', 'cellar/shelf'];
+const SENSOR_SECONDS = 1;
+const ALARM_DEVICE = 'cellar/ceiling';
+const ALARM_SECONDS = 3;
+const FAULT_SECONDS = 2;
+/** Several intervals, so that one late reading costs no connection. */
+const KEEP_ALIVE_SECONDS = 30;
+
+/** Nanoseconds since 1970 as the protocol wants them. */
+export function timeNow(offsetSeconds = 0) {
+  const nanoseconds = BigInt(Math.round((performance.timeOrigin + performance.now()) * 1000)) * 1000n;
+  return {
+    ts: Number(nanoseconds / 1_000_000_000n) + offsetSeconds,
+    ts_ns: Number(nanoseconds % 1_000_000_000n),
+  };
+}
+
+/** What signing takes: `sign(payload, device)` with the device's own key, made from the master secret. */
+function signer(masterSecret) {
+  const { signMessage } = dist('sign.js');
+  const { deriveDeviceKey, keyFromSecret, messageKey } = dist('key.js');
+  const master = keyFromSecret(masterSecret, 'text');
+  return (payload, device) => signMessage(payload, messageKey(deriveDeviceKey(master, device)));
+}
+
+/**
+ * The simulated devices: some that work, and one for each kind of fault. Each has its own connection and its own key.
+ * `sent` counts what the broker was given, by what must become of it: { sensor, alarm, rejected: { code: number } }.
+ */
+export class Devices {
+  sent = { sensor: 0, alarm: 0, rejected: {} };
+  /** When the first message may have been signed, in milliseconds. */
+  startedAt = Date.now();
+  #timers = [];
+  #pending = new Set();
+  #clients = [];
+  #connect;
+  #sign;
+
+  static async start({ brokerPort, masterSecret }) {
+    const devices = new Devices();
+    const { connectAsync } = await import('mqtt');
+    devices.#sign = signer(masterSecret);
+    devices.#connect = async (name) => {
+      // The process id makes it unique: two clients with one id push each other off the broker.
+      const clientId = `demo-${name.replaceAll('/', '-')}-${process.pid}`;
+      const client = await connectAsync(`mqtt://127.0.0.1:${brokerPort}`, { clientId, keepalive: KEEP_ALIVE_SECONDS });
+      devices.#clients.push(client);
+      return client;
+    };
+    await Promise.all([...SENSORS.map((name) => devices.#sensor(name)), devices.#alarm(), ...devices.#faulty()]);
+    return devices;
+  }
+
+  async #sensor(device) {
+    const client = await this.#connect(device);
+    let temperature = 20;
+    this.#every(SENSOR_SECONDS, async () => {
+      temperature += (Math.random() - 0.5) / 2;
+      const values = { temperature: round(temperature), humidity: round(60 - temperature) };
+      await client.publishAsync(`sensors/${device}/climate`, this.#sign({ ...values, ...timeNow() }, device));
+      this.sent.sensor += 1;
+    });
+  }
+
+  async #alarm() {
+    const client = await this.#connect(ALARM_DEVICE);
+    let active = false;
+    this.#every(ALARM_SECONDS, async () => {
+      active = !active;
+      const message = this.#sign({ active, severity: 'high', ...timeNow() }, ALARM_DEVICE);
+      await client.publishAsync(`alarms/${ALARM_DEVICE}/smoke`, message, { qos: 1 });
+      this.sent.alarm += 1;
+    });
+  }
+
+  #faulty() {
+    return faults.map(async ({ device, code, topic, message }) => {
+      const client = await this.#connect(device);
+      this.#every(FAULT_SECONDS, async () => {
+        await client.publishAsync(topic, message({ sign: this.#sign, device, timeNow }));
+        this.sent.rejected[code] = (this.sent.rejected[code] ?? 0) + 1;
+      });
+    });
+  }
+
+  #every(seconds, action) {
+    const once = () => {
+      const run = action().finally(() => this.#pending.delete(run));
+      this.#pending.add(run);
+    };
+    once();
+    this.#timers.push(setInterval(once, seconds * 1000));
+  }
+
+  /** No more messages; resolves when the last one is with the broker. */
+  async stop() {
+    for (const timer of this.#timers) clearInterval(timer);
+    await Promise.allSettled(this.#pending);
+    await Promise.all(this.#clients.map((client) => client.endAsync()));
+  }
+
+  /** For a broker that may be gone already. */
+  abandon() {
+    for (const timer of this.#timers) clearInterval(timer);
+    for (const client of this.#clients) client.end(true);
+  }
+}
+
+const round = (number) => Math.round(number * 100) / 100;

@@ -1,0 +1,58 @@
+const LINE = /^([a-z_0-9]+)(?:\{(.*)\})? (\S+)$/;
+const LABEL = /([a-z]+)="((?:[^"\\]|\\.)*)"/g;
+
+/** Reads Prometheus text: a list of { name, labels, value }. */
+function parse(text) {
+  return text.split('\n').flatMap((line) => {
+    const match = LINE.exec(line);
+    if (!match) return [];
+    const labels = Object.fromEntries([...(match[2] ?? '').matchAll(LABEL)].map(([, name, value]) => [name, value]));
+    return [{ name: match[1], labels, value: Number(match[3]) }];
+  });
+}
+
+/**
+ * The counts of the whole flow: { received, verified, routed, rejected: { code: number }, written, refused, queued }.
+ */
+export async function readCounts({ url }) {
+  const response = await fetch(`${url}/mqtt2influx/metrics`);
+  if (!response.ok) throw new Error(`no metrics: ${response.status}`);
+  const samples = parse(await response.text());
+  const sum = (name, labels = {}) =>
+    samples
+      .filter((sample) => sample.name === `mqtt2influx_${name}`)
+      .filter((sample) => Object.entries(labels).every(([label, value]) => sample.labels[label] === value))
+      .reduce((total, sample) => total + sample.value, 0);
+
+  const rejected = {};
+  for (const { name, labels, value } of samples) {
+    const counts = name === 'mqtt2influx_messages_rejected_total' && labels.type !== 'influx-write' && value > 0;
+    if (counts) rejected[labels.code] = (rejected[labels.code] ?? 0) + value;
+  }
+  return {
+    received: sum('messages_received_total', { type: 'hmac-verify' }),
+    verified: sum('messages_verified_total'),
+    routed: sum('messages_routed_total'),
+    rejected,
+    written: sum('points_written_total'),
+    refused: sum('points_refused_total'),
+    queued: sum('points_queued') + sum('points_accepting'),
+  };
+}
+
+export const total = (numbers) => Object.values(numbers).reduce((sum, number) => sum + number, 0);
+
+/** The counts in one line. */
+export function describe({ received, verified, rejected, written, refused, queued }) {
+  const codes = Object.entries(rejected).sort(([a], [b]) => (a < b ? -1 : 1));
+  const reasons = codes.map(([code, number]) => `${code} ${number}`).join(', ');
+  const parts = [
+    `${received} received`,
+    `${verified} verified`,
+    `${total(rejected)} rejected${reasons && ` (${reasons})`}`,
+    `${written} written`,
+    `${queued} queued`,
+  ];
+  if (refused > 0) parts.push(`${refused} refused`);
+  return parts.join(' · ');
+}

@@ -1,0 +1,111 @@
+// Starts the whole thing: a broker, InfluxDB, Node-RED with the pipeline example, and simulated devices.
+//   npm start              until Ctrl-C
+//   npm start -- --check   for some seconds; exits 0 only if everything is where it belongs
+import { relative } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { startBroker } from './broker.mjs';
+import { check } from './check.mjs';
+import { Children } from './children.mjs';
+import { Devices } from './devices.mjs';
+import { showCounts } from './display.mjs';
+import { Failure } from './failure.mjs';
+import { canCreate, demoFlow, readExample } from './flow.mjs';
+import { data, folder, project } from './folder.mjs';
+import { makeBuckets, showCommand } from './influxdb/api.mjs';
+import { startInfluxDB } from './influxdb/influxdb.mjs';
+import { claimFolder } from './leftovers.mjs';
+import { deploy, startNodeRed } from './node-red.mjs';
+import { prepare } from './prepare.mjs';
+import { registeredBuckets } from './registry.mjs';
+
+const CHECK_SECONDS = 10;
+const USAGE = 'Usage: npm start            until Ctrl-C\n       npm start -- --check for some seconds, with a verdict';
+
+const options = process.argv.slice(2);
+if (options.some((option) => option !== '--check')) {
+  console.log(USAGE);
+  process.exit(options.includes('--help') ? 0 : 1);
+}
+
+let stop;
+const stopped = new Promise((resolve, reject) => (stop = { quietly: resolve, because: reject }));
+// Whoever waits for it comes later.
+stopped.catch(() => undefined);
+const children = new Children(stop.because);
+let signals = 0;
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
+  process.on(signal, () => {
+    signals += 1;
+    if (signals > 1) {
+      children.kill();
+      process.exit(1);
+    }
+    stop.quietly('stopped');
+  });
+}
+
+/** What is running, for stopping it in the right order. */
+const parts = {};
+
+async function start() {
+  prepare();
+  folder();
+  await claimFolder();
+  const example = readExample();
+
+  console.log('Starting the broker, InfluxDB and Node-RED …');
+  parts.broker = await startBroker(children);
+  const influxdb = await startInfluxDB(children);
+  if (!canCreate(influxdb)) await makeBuckets(influxdb, await registeredBuckets(example.registryDocument));
+  const nodeRed = await startNodeRed(children);
+  await deploy(nodeRed, demoFlow(example.nodes, { brokerPort: parts.broker.port, influxdb }));
+  parts.devices = await Devices.start({ brokerPort: parts.broker.port, masterSecret: example.masterSecret });
+  explain(influxdb, nodeRed, example);
+  parts.hideCounts = showCounts(nodeRed);
+  return { influxdb, nodeRed };
+}
+
+function explain(influxdb, nodeRed, { masterSecret }) {
+  console.log(`
+  Editor     ${nodeRed.url}/
+  Broker     mqtt://127.0.0.1:${parts.broker.port}   ${parts.broker.name}
+  InfluxDB   ${influxdb.url}   ${influxdb.name}
+             ${showCommand(influxdb, 'raw', 'climate')}
+  Counts     ${nodeRed.url}/mqtt2influx/metrics
+  A device   python3 examples/devices/python/device.py --port ${parts.broker.port} --protocol 3.1.1 --master-secret "${masterSecret}"
+  Data       ${relative(project, data)}/   logs: ${relative(project, data)}/logs/
+
+Devices send; some of them are faulty on purpose. The flow is put in anew on every start. Ctrl-C stops everything.
+`);
+}
+
+async function runCheck(running) {
+  const ended = await Promise.race([stopped, sleep(CHECK_SECONDS * 1000, 'enough')]);
+  if (ended !== 'enough') throw new Failure('The check was interrupted.');
+  await parts.devices.stop();
+  parts.hideCounts();
+  return Promise.race([check({ ...running, devices: parts.devices }), stopped]);
+}
+
+async function main() {
+  // A signal while things start ends the start at once; what runs by then is stopped below.
+  const running = await Promise.race([start(), stopped]);
+  if (running === 'stopped') return true;
+  if (options.includes('--check')) return (await runCheck(running)) === true;
+  await stopped;
+  return true;
+}
+
+let success = false;
+try {
+  success = await main();
+} catch (error) {
+  parts.hideCounts?.();
+  console.error(error instanceof Failure ? `\n${error.message}` : error);
+}
+parts.hideCounts?.();
+console.log('Stopping …');
+parts.devices?.abandon();
+await children.stop();
+await parts.broker?.stop();
+process.exit(success ? 0 : 1);
