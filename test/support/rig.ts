@@ -2,7 +2,7 @@ import { startCollector, type Collector, type CollectedMessage } from './collect
 import { ids, labels, pipeline, registryDocument, type PipelineFlow, type PipelineOptions } from './flows';
 import { startInfluxd, type Influxd, type InfluxdOptions } from './influxd';
 import { startMosquitto, type Mosquitto } from './mosquitto';
-import { startNodeRed, type NodeRed, type NodeRedOptions } from './node-red';
+import { startNodeRed, type Credentials, type FlowNode, type NodeRed, type NodeRedOptions } from './node-red';
 import { startPublisher, type Publisher } from './publisher';
 import { until } from './until';
 
@@ -13,6 +13,10 @@ export interface RigOptions extends Omit<NodeRedOptions, 'flows' | 'credentials'
   influxd?: InfluxdOptions;
   /** Databases to make at once; default: `iot` with the buckets of the registry. */
   databases?: Record<string, Record<string, string>>;
+  /** Changes the flow before it is deployed. */
+  change?: (flows: FlowNode[]) => FlowNode[];
+  /** Other credentials than the pipeline's, by node id. */
+  secrets?: Credentials;
   /** Gets the private InfluxDB and gives the URL that the pipeline is to use; default: its own. */
   influxUrl?: (influxd: Influxd) => string | Promise<string>;
 }
@@ -47,7 +51,15 @@ interface StatusMessage extends CollectedMessage {
 
 /** Starts the chain and waits until a published message would reach the pipeline. */
 export async function startRig(options: RigOptions): Promise<Rig> {
-  const { pipeline: more, influxd: influxdOptions, databases = DATABASES, influxUrl, ...nodeRedOptions } = options;
+  const {
+    pipeline: more,
+    influxd: influxdOptions,
+    databases = DATABASES,
+    influxUrl,
+    change,
+    secrets,
+    ...nodeRedOptions
+  } = options;
   const [broker, influxd, collector] = await Promise.all([
     startMosquitto(),
     startInfluxd(influxdOptions),
@@ -65,6 +77,8 @@ export async function startRig(options: RigOptions): Promise<Rig> {
     secret: SECRET,
     ...more,
   });
+  Object.assign(flow.credentials, secrets);
+  if (change) flow.flows = change(flow.flows);
   const nodeRed = await startNodeRed({ ...nodeRedOptions, ...flow });
   await broker.waitForSubscription(topic);
   const publisher = await startPublisher(broker.url);

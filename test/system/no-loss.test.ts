@@ -17,7 +17,8 @@ interface Accepted extends Record<string, unknown> {
 test.each<Runtime>(['4', '5'])(
   `what influx-write accepted survives ${KILLS} times kill -9 under load on Node-RED %s (seed ${seed})`,
   async (runtime) => {
-    const { nodeRed, publisher, collector, influxd, broker, subscribed } = await startRig({ runtime });
+    const rig = await startRig({ runtime });
+    const { nodeRed, publisher, collector, influxd, broker } = rig;
     const random = seededRandom();
     const readings = new Readings(SECRET);
     // The identities are recorded here, outside the process that is killed, from what done() of influx-write has confirmed.
@@ -26,9 +27,9 @@ test.each<Runtime>(['4', '5'])(
     let made = 0;
     for (let kill = 0; kill < KILLS; kill++) {
       const load = publisher.load({ rate: RATE, make: (index) => readings.make(made + index) });
-      // Somewhere in the first 0.4 to 2 s worth of messages: before, within or after the first batches to InfluxDB.
+      // Somewhere in the first 0.05 to 1.65 s worth of messages: before, within or after the first batches to InfluxDB.
       const before = accepted().length;
-      const moment = Math.floor(RATE * (0.4 + 1.6 * random()));
+      const moment = Math.floor(RATE * (0.05 + 1.6 * random()));
       await until(
         `${moment} more points are accepted`,
         () => accepted().length - before,
@@ -39,7 +40,7 @@ test.each<Runtime>(['4', '5'])(
       made += await load.stop();
       const mark = broker.mark();
       await nodeRed.restart();
-      await subscribed(mark);
+      await rig.subscribed(mark);
     }
 
     await until(

@@ -1,0 +1,104 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { expectAccountsBalance } from '../support/accounting';
+import { collectNode, ids, labels } from '../support/flows';
+import { deviceKey, float, nowNanoseconds, sign, signedTime } from '../support/messages';
+import type { Runtime } from '../support/node-red';
+import { SECRET, startRig, type Rig } from '../support/rig';
+import { tempDirectory } from '../support/temp';
+import { until } from '../support/until';
+
+const VERIFIED = 'verified';
+
+interface Outcome {
+  verified?: { device: string; key: string; form: string };
+  rejected?: { code: string; reason: string };
+}
+
+/** The pipeline with another keyring, and what hmac-verify passes on shown to the test. */
+function rigWith(runtime: Runtime, keyring: Record<string, unknown>, secrets: Record<string, string>): Promise<Rig> {
+  return startRig({
+    runtime,
+    change: (flows) => {
+      const port = flows.find((node) => node.type === 'test-collect')?.['port'] as number;
+      const changed = flows.map((node) => {
+        if (node.id === ids.verify)
+          return { ...node, wires: [[ids.route, 'verified'], [`collect ${labels.unverified}`]] };
+        return node.id === ids.keyring ? { ...node, ...keyring } : node;
+      });
+      return [...changed, collectNode('verified', ids.tab, port, VERIFIED, 'verified')];
+    },
+    secrets: { [ids.keyring]: secrets },
+  });
+}
+
+/** Sends one good reading signed with this key and says what hmac-verify made of it. */
+async function outcomeOf({ publisher, collector }: Rig, key: Buffer | string, device = 'd1'): Promise<Outcome> {
+  collector.clear();
+  const payload = { ...signedTime(nowNanoseconds()), temperature: float(20) };
+  await publisher.publish(`sensors/hall/${device}/climate`, sign(payload, key));
+  return (await until(
+    'a verdict',
+    () => collector.messages(VERIFIED)[0] ?? collector.messages(labels.unverified)[0],
+  )) as Outcome;
+}
+
+describe.each<Runtime>(['4', '5'])('keys on Node-RED %s', (runtime) => {
+  test('a master secret gives every device a key of its own', async () => {
+    const rig = await rigWith(runtime, { mode: 'master' }, { secret: SECRET });
+    expect(await outcomeOf(rig, deviceKey(SECRET, 'hall/d1'))).toMatchObject({
+      verified: { device: 'hall/d1', key: 'current' },
+    });
+    const stolen = await outcomeOf(rig, deviceKey(SECRET, 'hall/d1'), 'd2');
+    expect(stolen.rejected).toMatchObject({ code: 'bad-signature' });
+    expect((await outcomeOf(rig, SECRET)).rejected).toMatchObject({ code: 'bad-signature' });
+    expectAccountsBalance(await rig.nodeRed.metrics());
+  });
+
+  test('the previous secret verifies until its moment', async () => {
+    const soon = new Date(Date.now() + 3_600_000).toISOString();
+    const rig = await rigWith(runtime, { previousUntil: soon }, { secret: 'new', previousSecret: 'old' });
+    expect(await outcomeOf(rig, 'new')).toMatchObject({ verified: { key: 'current' } });
+    expect(await outcomeOf(rig, 'old')).toMatchObject({ verified: { key: 'previous' } });
+
+    const over = await rigWith(
+      runtime,
+      { previousUntil: '2020-01-01T00:00:00Z' },
+      { secret: 'new', previousSecret: 'old' },
+    );
+    expect(await outcomeOf(over, 'new')).toMatchObject({ verified: { key: 'current' } });
+    expect((await outcomeOf(over, 'old')).rejected).toMatchObject({ code: 'bad-signature' });
+  });
+
+  test('a device-key file overrides and revokes, and is watched', async () => {
+    const file = join(tempDirectory('keys'), 'keys.yaml');
+    writeFileSync(file, 'hall/d1: own\nhall/d2: null\n');
+    const rig = await rigWith(runtime, { file }, { secret: SECRET });
+    expect(await outcomeOf(rig, 'own', 'd1')).toMatchObject({ verified: { device: 'hall/d1' } });
+    expect((await outcomeOf(rig, SECRET, 'd1')).rejected).toMatchObject({ code: 'bad-signature' });
+    expect((await outcomeOf(rig, SECRET, 'd2')).rejected).toMatchObject({
+      code: 'no-key',
+      reason: expect.stringContaining('revoked') as string,
+    });
+    expect(await outcomeOf(rig, SECRET, 'd3')).toMatchObject({ verified: { device: 'hall/d3' } });
+
+    writeFileSync(file, 'hall/d1: null\n');
+    await until('the file is in force', async () => (await outcomeOf(rig, 'own', 'd1')).rejected?.code === 'no-key');
+    expect(await outcomeOf(rig, SECRET, 'd2')).toMatchObject({ verified: { device: 'hall/d2' } });
+    expect(rig.nodeRed.log()).not.toContain('own:');
+    expectAccountsBalance(await rig.nodeRed.metrics());
+  });
+
+  test('no secret at all is an error an operator sees', async () => {
+    const rig = await rigWith(runtime, {}, {});
+    await rig.waitForStatus(ids.verify, /^red dot/);
+    await rig.publisher.publish(
+      'sensors/hall/d1/climate',
+      sign({ ...signedTime(nowNanoseconds()), temperature: 1.5 }, SECRET),
+    );
+    const [error] = await rig.collector.waitFor(labels.errors, 1);
+    expect(error?.['error']).toMatchObject({ code: 'keyring-unavailable' });
+    expectAccountsBalance(await rig.nodeRed.metrics());
+  });
+});
