@@ -1,0 +1,76 @@
+import type { FieldType } from '../point';
+import { durationText } from './durations';
+import type { Complain } from './fault';
+import type { TopicEntry } from './registry';
+
+/** What a column of a measurement is. */
+type ColumnType = FieldType | 'tag';
+
+interface Claim {
+  type: ColumnType;
+  /** The topic that said so first. */
+  filter: string;
+}
+
+/**
+ * The columns that all topics together give to each measurement of each bucket. InfluxDB refuses a point whose field
+ * has another type than before, and confuses a tag and a field of one name: so no two topics may disagree.
+ */
+export class Columns {
+  private readonly claims = new Map<string, Claim>();
+  private readonly windows = new Map<string, { every: number; filter: string }>();
+
+  /** Adds what one topic writes; reports where that does not go together with the topics before it, or with itself. */
+  add(entry: TopicEntry, fieldsPath: readonly string[], complain: Complain): void {
+    for (const name of Object.keys(entry.tags)) this.claim(entry, entry.bucket, name, 'tag', ['tags', name], complain);
+    for (const { name, type } of entry.format.fields) {
+      this.claim(entry, entry.bucket, name, type, [...fieldsPath, name], complain);
+    }
+    for (const [index, { every, functions, into, fields }] of entry.aggregates.entries()) {
+      const segments = ['aggregate', index];
+      this.claimWindow(entry, into, every, [...segments, 'every'], complain);
+      for (const name of Object.keys(entry.tags)) this.claim(entry, into, name, 'tag', ['tags', name], complain);
+      for (const field of fields) {
+        for (const result of [...functions, 'count']) {
+          this.claim(entry, into, `${field}_${result}`, 'float', [...segments, 'into'], complain);
+        }
+      }
+    }
+  }
+
+  private claim(
+    { filter, measurement }: TopicEntry,
+    bucket: string,
+    name: string,
+    type: ColumnType,
+    segments: readonly (string | number)[],
+    complain: Complain,
+  ): void {
+    const key = JSON.stringify([bucket, measurement, name]);
+    const earlier = this.claims.get(key);
+    if (earlier === undefined) {
+      this.claims.set(key, { type, filter });
+    } else if (earlier.type !== type) {
+      const where = `measurement "${measurement}" of bucket "${bucket}"`;
+      complain(segments, `makes "${name}" a ${type} in ${where}; topic ${earlier.filter} makes it a ${earlier.type}`);
+    }
+  }
+
+  /** Windows of two lengths would overwrite each other wherever both start. */
+  private claimWindow(
+    { filter, measurement }: TopicEntry,
+    into: string,
+    every: number,
+    segments: readonly (string | number)[],
+    complain: Complain,
+  ): void {
+    const key = JSON.stringify([into, measurement]);
+    const earlier = this.windows.get(key);
+    if (earlier === undefined) {
+      this.windows.set(key, { every, filter });
+    } else if (earlier.every !== every) {
+      const where = `measurement "${measurement}" of bucket "${into}"`;
+      complain(segments, `must be ${durationText(earlier.every)}, as topic ${earlier.filter} has it for ${where}`);
+    }
+  }
+}
