@@ -33,7 +33,9 @@ function parseJson(text: string): unknown {
   try {
     const value: unknown = JSON.parse(text);
     return memberCount(value) === writtenMembers(text) ? value : undefined;
-  } catch {}
+  } catch {
+    return undefined;
+  }
 }
 
 /** How many members all objects in a value have; NaN when it is nested too deep. */
