@@ -1,0 +1,111 @@
+import { PackError } from '../errors';
+import { commonOutcome, jsonOf, wordsOf, type Answer, type WriteOutcome } from './outcome';
+import type { ConnectOptions, InfluxServer } from './server';
+import { failed, passed, pingedVersion, tested, unexpected, type TestResult } from './test-result';
+import { Transport } from './transport';
+import { WriteEndpoint } from './write-endpoint';
+
+/** The batch size that InfluxDB recommends: larger ones gain nothing. */
+const BATCH_LINES = 5000;
+
+/** The points that fit are stored, as in 1.x. Releases before 2.5 say this with status 500. */
+const PARTLY_WRITTEN = /partial write|field type conflict/;
+/** What 2.x says of lines, as opposed to the request as a whole; then none of them is stored. */
+const REFUSED = /unable to parse|reserved tag key|invalid field name|point is invalid|max key length/;
+
+function outcomeOf(answer: Answer): WriteOutcome | undefined {
+  const words = wordsOf(answer);
+  const isAboutLines = jsonOf(answer) && (answer.status === 400 || answer.status === 422 || answer.status === 500);
+  if (isAboutLines && answer.status !== 400 && PARTLY_WRITTEN.test(words))
+    return { kind: 'partly-written', reason: words };
+  if (isAboutLines && answer.status !== 500 && REFUSED.test(words)) return { kind: 'refused', reason: words };
+  return commonOutcome(answer);
+}
+
+class Influx2 implements InfluxServer {
+  readonly batchLines = BATCH_LINES;
+  readonly #transport: Transport;
+  readonly #organization: string;
+  readonly #endpoint: WriteEndpoint;
+
+  constructor(transport: Transport, organization: string) {
+    this.#transport = transport;
+    this.#organization = organization;
+    this.#endpoint = new WriteEndpoint(transport, {
+      path: (bucket) => this.#path(bucket),
+      outcomeOf,
+      acceptsEmpty: true,
+    });
+  }
+
+  write(bucket: string, body: string, signal: AbortSignal): Promise<WriteOutcome> {
+    return this.#endpoint.write(bucket, body, signal);
+  }
+
+  test(bucket?: string): Promise<TestResult> {
+    return tested(this.#transport.host, async () => {
+      const version = await pingedVersion(this.#transport, '2');
+      if (typeof version === 'object') return version;
+      // A write without points is checked like any other, and a token that may only write can do it.
+      const answer = await this.#transport.send({ method: 'POST', path: this.#path(bucket ?? '') });
+      return this.#result(answer, bucket, version);
+    });
+  }
+
+  close(): void {
+    this.#transport.close();
+  }
+
+  #path(bucket: string): string {
+    return `/api/v2/write?${new URLSearchParams({ org: this.#organization, bucket, precision: 'ns' }).toString()}`;
+  }
+
+  #result(answer: Answer, bucket: string | undefined, version: string | undefined): TestResult {
+    const words = wordsOf(answer);
+    switch (answer.status) {
+      case 204:
+        return passed(`points can be written to the bucket "${bucket ?? ''}".`, version);
+      case 401:
+        return failed('unauthorized', `InfluxDB refuses the token: give one that is valid (${words})`, version);
+      case 403:
+        return failed(
+          'forbidden',
+          `The token may not write to the bucket "${bucket ?? ''}": give one that may (${words})`,
+          version,
+        );
+      case 404:
+        return this.#notFound(answer, bucket, version);
+      default:
+        return unexpected(answer, this.#transport.host, version);
+    }
+  }
+
+  #notFound(answer: Answer, bucket: string | undefined, version: string | undefined): TestResult {
+    const words = wordsOf(answer);
+    if (!jsonOf(answer)) return unexpected(answer, this.#transport.host, version);
+    if (words.includes('organization')) {
+      return failed(
+        'not-found',
+        `There is no organization "${this.#organization}": correct its name (${words})`,
+        version,
+      );
+    }
+    // Token and organization have been accepted before the bucket was looked for.
+    if (bucket === undefined)
+      return passed(`the token and the organization "${this.#organization}" are right.`, version);
+    return failed(
+      'not-found',
+      `There is no bucket "${bucket}" in the organization "${this.#organization}", or the token may not see it: create it, or correct the name (${words})`,
+      version,
+    );
+  }
+}
+
+export function connect2(options: ConnectOptions): InfluxServer {
+  const { organization = '' } = options;
+  const token = options.token?.trim() ?? '';
+  if (organization === '') throw new PackError('not-configured', 'InfluxDB 2.x needs the name of an organization');
+  if (token === '') throw new PackError('not-configured', 'InfluxDB 2.x needs a token');
+  const headers = { 'content-type': 'text/plain; charset=utf-8', authorization: `Token ${token}` };
+  return new Influx2(new Transport({ ...options, headers }), organization);
+}

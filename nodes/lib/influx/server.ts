@@ -1,0 +1,63 @@
+import { connect1 } from './influx1';
+import { connect2 } from './influx2';
+import { connect3 } from './influx3';
+import type { WriteOutcome } from './outcome';
+import type { TestResult } from './test-result';
+import type { TlsOptions } from './transport';
+
+export type { TestResult } from './test-result';
+
+/** The generation of InfluxDB: they differ in how they take and refuse points. */
+export type ServerVersion = '1' | '2' | '3';
+
+/** One InfluxDB, whatever its version. */
+export interface InfluxServer {
+  /** Lines for one request that suit this version. */
+  readonly batchLines: number;
+  /**
+   * Writes lines, joined by line breaks, into a bucket (2.x), retention policy (1.x) or database (3.x).
+   * Never rejects but with the signal's reason once that is aborted.
+   */
+  write(bucket: string, body: string, signal: AbortSignal): Promise<WriteOutcome>;
+  /** Whether points could be written, without writing one; with a bucket, whether that is there. Never rejects. */
+  test(bucket?: string): Promise<TestResult>;
+  /** Ends what is under way and closes all connections. */
+  close(): void;
+}
+
+export interface ConnectOptions {
+  version: ServerVersion;
+  /** Such as `http://localhost:8086`. */
+  url: string;
+  /** 2.x: name or id. */
+  organization?: string;
+  /** 1.x: holds the retention policies. */
+  database?: string;
+  /** 2.x and 3.x */
+  token?: string;
+  /** 1.x */
+  username?: string;
+  /** 1.x */
+  password?: string;
+  tls?: TlsOptions;
+  /** Milliseconds from the start of a request to the end of its answer. */
+  timeout: number;
+  /** Whether bodies are compressed; default: unless the server is on this machine. */
+  gzip?: boolean;
+}
+
+/**
+ * Prepares the connection to a server; nothing is sent yet.
+ *
+ * @throws PackError `not-configured` for options that can never work, saying which.
+ */
+export function connect(options: ConnectOptions): InfluxServer {
+  switch (options.version) {
+    case '1':
+      return connect1(options);
+    case '2':
+      return connect2(options);
+    case '3':
+      return connect3(options);
+  }
+}
