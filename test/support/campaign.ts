@@ -1,3 +1,5 @@
+import type { Runtime } from './node-red';
+
 /** Whether this is `npm run torture`: the same tests at the numbers of a long campaign. */
 export const torture = process.env['TORTURE'] === '1';
 
@@ -18,4 +20,9 @@ export function seededRandom(from = seed): () => number {
     bits ^= bits + Math.imul(bits ^ (bits >>> 7), bits | 61);
     return ((bits ^ (bits >>> 14)) >>> 0) / 4_294_967_296;
   };
+}
+
+/** Both Node-RED versions in the long campaign; `npm test` runs what does not depend on the version on one of them. */
+export function runtimes(normal: Runtime): Runtime[] {
+  return torture ? ['4', '5'] : [normal];
 }

@@ -1,0 +1,113 @@
+import { describe, expect, test } from 'vitest';
+import { expectAccountsBalance } from '../support/accounting';
+import { rounds } from '../support/campaign';
+import { acceptedReadings, expectNothingLost, waitForAccepted } from '../support/delivery';
+import type { Deployment, FlowNode, ProcessState, Runtime } from '../support/node-red';
+import { Readings } from '../support/readings';
+import { ids, labels, SECRET, startRig, type Rig } from '../support/rig';
+import { until } from '../support/until';
+
+const RATE = 500;
+const DEPLOYS = rounds(2, 20);
+
+/** A session that the broker keeps while the flow is down, so that a loss can only be ours. */
+function withSession(flows: FlowNode[]): FlowNode[] {
+  const session = { clientid: 'pipeline', cleansession: false };
+  return flows.map((node) => (node.id === ids.broker ? { ...node, ...session } : node));
+}
+
+/** The same flow with these nodes changed, so that a deploy has a reason to restart them. */
+function renamed(flows: FlowNode[], changed: string[], name: string): FlowNode[] {
+  return flows.map((node) => (changed.includes(node.id) ? { ...node, name } : node));
+}
+
+const deployments: { type: Deployment; changed: string[] }[] = [
+  { type: 'full', changed: [] },
+  { type: 'flows', changed: [ids.write] },
+  { type: 'nodes', changed: [ids.write] },
+  { type: 'nodes', changed: [ids.route] },
+  { type: 'nodes', changed: [ids.verify] },
+  { type: 'nodes', changed: [ids.server] },
+  { type: 'nodes', changed: [ids.registry] },
+  { type: 'nodes', changed: [ids.keyring] },
+];
+
+async function livingResources({ nodeRed }: Rig): Promise<string[]> {
+  return (await nodeRed.process()).resources.map(({ type }) => type).sort();
+}
+
+describe.each<Runtime>(['4', '5'])('deploys of Node-RED %s', (runtime) => {
+  test('lose nothing under load, whatever is restarted', async () => {
+    const rig = await startRig({ runtime, change: withSession, pipeline: { qos: '1' } });
+    const { nodeRed, publisher, flow, collector } = rig;
+    const readings = new Readings(SECRET);
+    const load = publisher.load({ rate: RATE, make: readings.make, qos: 1 });
+    for (let round = 1; round <= DEPLOYS; round++) {
+      for (const { type, changed } of deployments) {
+        await nodeRed.deploy(renamed(flow.flows, changed, `${type} ${round}`), type);
+        await waitForAccepted(rig, acceptedReadings(rig).length + RATE / 5);
+      }
+    }
+    const sent = await load.stop();
+    await until(
+      'every reading is stored',
+      async () => (await rig.influxd.count('iot', 'raw', 'climate', 'count')) === sent,
+    );
+    expect(await expectNothingLost(rig, readings)).toBe(sent);
+    expect(collector.messages(labels.errors)).toEqual([]);
+    expect(collector.messages(labels.unverified)).toEqual([]);
+    expect(collector.messages(labels.unrouted)).toEqual([]);
+  });
+
+  test('leave no timer, socket, watcher or listener behind', async () => {
+    const rig = await startRig({ runtime, trackResources: true });
+    const { nodeRed, publisher, flow, broker } = rig;
+    const readings = new Readings(SECRET);
+    let sent = 0;
+    const work = async (): Promise<void> => {
+      // One of them is rejected with its output unwired, so that the log's own timer runs too.
+      await publisher.load({ rate: 500, count: 200, make: (index) => readings.make(sent + index) }).finished;
+      sent += 200;
+      await waitForAccepted(rig, sent);
+    };
+    const running: string[][] = [];
+    const empty: ProcessState[] = [];
+    for (let round = 0; round < rounds(3, 20); round++) {
+      await work();
+      running.push(await livingResources(rig));
+      await nodeRed.deploy([], 'full');
+      await until(
+        'nothing of the pack is alive',
+        () => livingResources(rig),
+        (alive) => alive.length === 0,
+        { deadline: 5000 },
+      ).catch(async () => expect((await nodeRed.process()).resources).toEqual([]));
+      empty.push(await nodeRed.process());
+      const mark = broker.mark();
+      await nodeRed.deploy(flow.flows, 'full');
+      await rig.subscribed(mark);
+    }
+    // It does see them while they are in use.
+    expect(running.every((alive) => alive.length > 0)).toBe(true);
+    const counts = empty.map(({ listeners, processListeners }) => ({ listeners, processListeners }));
+    expect(new Set(counts.map((count) => JSON.stringify(count))).size, JSON.stringify(counts)).toBe(1);
+    expectAccountsBalance(await nodeRed.metrics());
+  });
+
+  test('while InfluxDB is away they are quick and keep the queue', async () => {
+    const rig = await startRig({ runtime, pipeline: { timeout: 30 } });
+    const { nodeRed, publisher, flow, influxd, broker } = rig;
+    const readings = new Readings(SECRET);
+    await influxd.freeze();
+    const sent = await publisher.load({ rate: 1000, count: 1000, make: readings.make }).finished;
+    await waitForAccepted(rig, sent);
+    // A request is in flight that will not be answered: Node-RED must not wait for it.
+    const mark = broker.mark();
+    const logMark = nodeRed.mark();
+    await nodeRed.deploy(flow.flows, 'full');
+    expect(nodeRed.log(logMark)).not.toMatch(/Error stopping node|Close timed out/i);
+    await rig.subscribed(mark);
+    await influxd.thaw();
+    expect(await expectNothingLost(rig, readings)).toBe(sent);
+  });
+});
