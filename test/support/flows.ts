@@ -64,6 +64,11 @@ export interface PipelineFlow {
   credentials: Credentials;
 }
 
+/** The flow with its secrets in it, as an editor sends it for a deploy. */
+export function withCredentials({ flows, credentials }: PipelineFlow): FlowNode[] {
+  return flows.map((node) => (credentials[node.id] ? { ...node, credentials: credentials[node.id] } : node));
+}
+
 /** A core `mqtt-broker` config node for loopback. */
 export function brokerNode(id: string, port: number, more: Record<string, unknown> = {}): FlowNode {
   return {
