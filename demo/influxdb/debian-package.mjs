@@ -17,7 +17,7 @@ export async function unpackDebianPackage() {
   const dpkg = findProgram('dpkg-deb');
   if (!apt || !dpkg) return undefined;
 
-  console.log('Fetching the package influxdb (about 10 MB) …');
+  console.log('Fetching the package influxdb (about 5 MB) …');
   const download = () => run(apt, ['download', 'influxdb'], { cwd: directory, timeout: 5 * MINUTES });
   let result = await download();
   if (result.code !== 0 && process.getuid?.() === 0) {

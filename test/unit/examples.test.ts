@@ -1,0 +1,65 @@
+import { readFileSync, readdirSync } from 'node:fs';
+import { basename, join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { loadRegistry } from '../../nodes/lib/registry/load';
+
+interface ExampleNode {
+  id: string;
+  type: string;
+  z?: string;
+  document?: string;
+  wires?: string[][];
+  registry?: string;
+  keyring?: string;
+  server?: string;
+  broker?: string;
+}
+
+const folder = join(__dirname, '../../examples');
+const files = readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter((file) => file.endsWith('.json'));
+const read = (file: string): ExampleNode[] => JSON.parse(readFileSync(join(folder, file), 'utf8')) as ExampleNode[];
+
+const CORE = ['tab', 'comment', 'inject', 'debug', 'catch', 'function', 'http request', 'mqtt in', 'mqtt-broker'];
+const OURS = ['iot-registry', 'iot-keyring', 'influx-server', 'hmac-verify', 'registry-route', 'influx-write'];
+
+describe('examples', () => {
+  it('show every node', () => {
+    const types = new Set(files.flatMap(read).map((node) => node.type));
+    expect(OURS.filter((type) => !types.has(type))).toEqual([]);
+  });
+
+  it('have ids of their own, so that all can be imported side by side', () => {
+    const ids = files.flatMap(read).map((node) => node.id);
+    expect(new Set(ids).size).toBe(ids.length);
+  });
+
+  describe.each(files)('%s', (file) => {
+    const nodes = read(file);
+    const ids = nodes.map((node) => node.id);
+
+    it('is called by a numbered sentence', () => {
+      expect(basename(file)).toMatch(/^\d\d - [A-Z][\w ]+\.json$/);
+    });
+
+    it('has a comment and no nodes of others', () => {
+      expect(nodes.some((node) => node.type === 'comment')).toBe(true);
+      expect(nodes.map((node) => node.type).filter((type) => ![...CORE, ...OURS].includes(type))).toEqual([]);
+    });
+
+    it('refers only to nodes that it has', () => {
+      const references = nodes.flatMap((node) => [
+        ...(node.wires ?? []).flat(),
+        ...[node.z, node.registry, node.keyring, node.server, node.broker].filter(
+          // The broker node's own host name is in a property of the same name.
+          (id): id is string => id !== undefined && node.type !== 'mqtt-broker',
+        ),
+      ]);
+      expect(references.filter((id) => !ids.includes(id))).toEqual([]);
+    });
+
+    it('has a registry without faults', () => {
+      const documents = nodes.flatMap((node) => (node.document === undefined ? [] : [node.document]));
+      expect(documents.map(loadRegistry).flatMap((result) => ('faults' in result ? result.faults : []))).toEqual([]);
+    });
+  });
+});
