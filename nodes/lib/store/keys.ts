@@ -1,0 +1,94 @@
+/**
+ * The keys of everything a queue keeps in the store. All are text, and `/` separates their parts, so that LevelDB's byte
+ * order puts together what is read together:
+ *
+ * ```
+ * chunk/<server>/<bucket>/<0 event | 1 sensor>/<sequence>   some accepted lines, see chunk.ts
+ * lane/<server>/<bucket>/<0 | 1>                            how much the lane holds, see ledger.ts
+ * checked/<server>                                          the last repair after which the lanes were counted anew
+ * repaired                                                  when the store was repaired last
+ * ```
+ *
+ * A *lane* is the points of one bucket and priority; its chunks are in the order in which they were accepted. Server and
+ * bucket are percent-encoded: a hand-made point may name its bucket as it likes.
+ */
+
+/** `event`: alarms and actions, kept longest and written first. `sensor`: all else. */
+export type Priority = 'event' | 'sensor';
+
+/** In the order in which points are written. */
+export const PRIORITIES: readonly Priority[] = ['event', 'sensor'];
+
+/** 14 hexadecimal digits hold every safe integer; the fixed width makes byte order the order of numbers. */
+const SEQUENCE_DIGITS = 14;
+
+const CHUNK = 'chunk/';
+const LANE = 'lane/';
+
+export const REPAIRED_KEY = 'repaired';
+
+export interface KeyRange {
+  gte: string;
+  lt: string;
+}
+
+export function checkedKey(server: string): string {
+  return `checked/${encode(server)}`;
+}
+
+export function laneKey(server: string, bucket: string, priority: Priority): string {
+  return `${LANE}${encode(server)}/${encode(bucket)}/${digitOf(priority)}`;
+}
+
+/** What the keys of a lane's chunks start with; see {@link chunkKey}. */
+export function chunkPrefix(server: string, bucket: string, priority: Priority): string {
+  return `${CHUNK}${encode(server)}/${encode(bucket)}/${digitOf(priority)}/`;
+}
+
+export function chunkKey(prefix: string, sequence: number): string {
+  return prefix + sequence.toString(16).padStart(SEQUENCE_DIGITS, '0');
+}
+
+export function sequenceOf(key: string): number {
+  return Number.parseInt(key.slice(-SEQUENCE_DIGITS), 16);
+}
+
+/** All lanes, or those of one server. */
+export function laneRange(server?: string): KeyRange {
+  return rangeUnder(server === undefined ? LANE : `${LANE}${encode(server)}/`);
+}
+
+/** All chunks of a server. */
+export function chunkRange(server: string): KeyRange {
+  return rangeUnder(`${CHUNK}${encode(server)}/`);
+}
+
+/** Whose lane or chunk this is; undefined for a key that no release has written. */
+export function parseKey(key: string): { server: string; bucket: string; priority: Priority } | undefined {
+  const parts = /^(?:chunk|lane)\/([^/]+)\/([^/]*)\/([01])(?:\/[0-9a-f]{14})?$/.exec(key);
+  if (parts === null) return undefined;
+  const [, server = '', bucket = '', digit] = parts;
+  try {
+    return {
+      server: decodeURIComponent(server),
+      bucket: decodeURIComponent(bucket),
+      priority: digit === '0' ? 'event' : 'sensor',
+    };
+  } catch {
+    return undefined; // a percent sign that encodes nothing: damaged
+  }
+}
+
+function digitOf(priority: Priority): string {
+  return priority === 'event' ? '0' : '1';
+}
+
+function encode(name: string): string {
+  // encodeURIComponent throws for half a surrogate pair; the way through UTF-8 makes it a replacement character.
+  return encodeURIComponent(Buffer.from(name).toString());
+}
+
+function rangeUnder(prefix: string): KeyRange {
+  // '0' is the character after '/'.
+  return { gte: prefix, lt: `${prefix.slice(0, -1)}0` };
+}

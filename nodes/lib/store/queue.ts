@@ -1,0 +1,448 @@
+import { PackError } from '../errors';
+import { StoredChunk, type Chunk } from './chunk';
+import { Commit, encodeAll, sumBytes, type HeldChunk } from './commit';
+import { findLanes } from './found-lanes';
+import { PRIORITIES, type Priority } from './keys';
+import { Lane, type ChunkHead, type OpenChunk, type StoredCallback } from './lane';
+import { takeWaiting } from './lane-reader';
+import { Listeners, surface } from './listeners';
+import { countDeparture, reconcile, type Departure } from './reconcile';
+import { makeRoom, type Room } from './room';
+import { settle } from './settle';
+import type { Store } from './store';
+import { Accounts, type QueueTotals } from './totals';
+
+export type { Chunk } from './chunk';
+export type { Priority } from './keys';
+export type { StoredCallback } from './lane';
+export type { QueueTotals } from './totals';
+
+export interface QueueOptions {
+  /** Bytes of lines that the queue may hold. */
+  limitBytes: number;
+  /** Lines after which a chunk is stored at once. Default 1000. */
+  chunkLines?: number;
+  /** Milliseconds after which a line is stored. Default 5. */
+  chunkMilliseconds?: number;
+}
+
+/** Points that the queue has lost: dropped because it was full, or gone with a damaged file. */
+export interface LostPoints {
+  bucket: string;
+  priority: Priority;
+  points: number;
+}
+
+/** What became of chunks that are removed. */
+export interface RemovalOutcome {
+  /** Of each chunk, in the order of the chunks, how many of its points InfluxDB refused. Default: none. */
+  refused?: readonly number[];
+}
+
+/** Chunks on their way out of the queue. */
+interface Removal {
+  chunks: readonly Chunk[];
+  refused: readonly number[];
+  resolve: () => void;
+}
+
+/** Removed bytes after which LevelDB is told to give their space back. */
+const COMPACT_AFTER = 64 * 1024 * 1024;
+
+/**
+ * The points of one `influx-server` that are accepted and not yet in InfluxDB. They are in the store; in memory is only
+ * what is being accepted or written.
+ *
+ * All that changes the queue's part of the store goes through one loop, one batch at a time: so the ledgers that each
+ * batch carries are written in the order of what they count, and a point is either queued or not, never in between.
+ */
+export class PointQueue {
+  readonly #store: Store;
+  readonly #server: string;
+  readonly #limitBytes: number;
+  readonly #chunkLines: number;
+  readonly #chunkMilliseconds: number;
+  readonly #lanes = new Map<string, Record<Priority, Lane>>();
+  readonly #accounts = new Accounts();
+  readonly #available = new Listeners<string>();
+  readonly #dropped = new Listeners<LostPoints>();
+  readonly #damaged = new Listeners<LostPoints>();
+  readonly #lost: LostPoints[] = [];
+  #unlisten: () => void = () => undefined;
+
+  /** Lines that are to be stored by the next batch. */
+  #accepting: OpenChunk[] = [];
+  #removals: Removal[] = [];
+  /** Drops whose batch failed; only the store can tell whether it was applied. */
+  #uncertain: HeldChunk[] = [];
+  #due = false;
+  #running = false;
+  #loop: Promise<void> = Promise.resolve();
+  #timer: NodeJS.Timeout | undefined;
+  /** The opening of the store from which the lanes were read. */
+  #generation = -1;
+  #closed: Promise<void> | undefined;
+
+  private constructor(store: Store, server: string, options: QueueOptions) {
+    this.#store = store;
+    this.#server = server;
+    this.#limitBytes = options.limitBytes;
+    this.#chunkLines = options.chunkLines ?? 1000;
+    this.#chunkMilliseconds = options.chunkMilliseconds ?? 5;
+  }
+
+  /**
+   * Opens the queue of a server; only one may be open.
+   *
+   * @throws PackError `store-unavailable`
+   */
+  static async open(store: Store, server: string, options: QueueOptions): Promise<PointQueue> {
+    store.claim(server);
+    const queue = new PointQueue(store, server, options);
+    queue.#unlisten = store.listen({ opened: () => void queue.#reload() });
+    try {
+      await queue.#load();
+    } catch (error) {
+      queue.#unlisten();
+      store.unclaim(server);
+      throw error;
+    }
+    return queue;
+  }
+
+  /**
+   * Takes a point. `stored` is called once: without an error when the point is on the disk and survives a power cut, else
+   * with a PackError `store-unavailable` or `queue-full`.
+   *
+   * @param origin - id of the node that accepts the point: it is counted there too.
+   * @param line - a line of line protocol, without a line break at its end.
+   */
+  accept(bucket: string, priority: Priority, origin: string, line: string, stored: StoredCallback): void {
+    const refusal = this.#refusal();
+    if (refusal !== undefined) {
+      this.#refuse(origin, refusal, stored);
+      return;
+    }
+    const lane = this.#lane(bucket, priority);
+    const open = lane.open.get(origin) ?? this.#openChunk(lane, origin);
+    open.lines.push(line);
+    open.stored.push(stored);
+    open.counters.accepting++;
+    if (line.includes('\n')) open.multiline = true;
+    if (open.lines.length >= this.#chunkLines) this.#flush();
+  }
+
+  /** Buckets that hold points. */
+  buckets(): string[] {
+    const buckets: string[] = [];
+    for (const [bucket, lanes] of this.#lanes) {
+      if (PRIORITIES.some((priority) => lanes[priority].points > 0)) buckets.push(bucket);
+    }
+    return buckets;
+  }
+
+  /** Points of a bucket that nobody has taken. */
+  waiting(bucket: string): number {
+    const lanes = this.#lanes.get(bucket);
+    return lanes === undefined ? 0 : PRIORITIES.reduce((sum, priority) => sum + lanes[priority].waitingPoints, 0);
+  }
+
+  /**
+   * The oldest chunks of a bucket, events before sensors, with up to `maximumLines` lines in all; a single chunk may have
+   * more. They stay in the queue until they are removed, and nobody else gets them unless they are released.
+   *
+   * @throws PackError `store-unavailable`; {@link onAvailable} tells when the store can be read again.
+   */
+  async take(bucket: string, maximumLines: number): Promise<Chunk[]> {
+    const lanes = this.#lanes.get(bucket);
+    const taken: StoredChunk[] = [];
+    if (lanes === undefined || this.#closed !== undefined) return taken;
+    try {
+      for (const priority of PRIORITIES) {
+        const lane = lanes[priority];
+        const turn = lane.reading.then(async () => {
+          const fault = this.#fault();
+          if (fault !== undefined) throw fault;
+          const points = taken.reduce((sum, chunk) => sum + chunk.points, 0);
+          if (lane.waitingChunks > 0 && points < maximumLines)
+            await takeWaiting(this.#store, lane, maximumLines, taken);
+        });
+        lane.reading = turn.catch(() => undefined);
+        await turn;
+      }
+    } catch (error) {
+      this.release(taken);
+      throw error;
+    }
+    return taken;
+  }
+
+  /**
+   * Takes chunks off the queue, together, for good. Resolves when they are off; while the store is unavailable, that is
+   * when it can be written to again. If the process ends before, they are in the queue again: to write a point to InfluxDB
+   * once more changes nothing there.
+   */
+  remove(chunks: readonly Chunk[], outcome: RemovalOutcome = {}): Promise<void> {
+    for (const chunk of chunks) this.#takenOf(chunk);
+    if (chunks.length === 0 || this.#closed !== undefined) return Promise.resolve();
+    return new Promise((resolve) => {
+      this.#removals.push({ chunks, refused: outcome.refused ?? [], resolve });
+      this.#run();
+    });
+  }
+
+  /** The chunks were not written: they are in the queue as before. */
+  release(chunks: readonly Chunk[]): void {
+    for (const chunk of chunks) {
+      const { lane, chunk: head } = this.#takenOf(chunk);
+      lane.release(head);
+    }
+  }
+
+  /** Of the whole queue, or of what one node has accepted. */
+  totals(origin?: string): QueueTotals {
+    return this.#accounts.totals(this.#allLanes(), origin);
+  }
+
+  /** Nodes whose points are or were in the queue since it was opened. */
+  origins(): string[] {
+    return this.#accounts.origins();
+  }
+
+  /** Called with the bucket when points have come into it, or can be taken again. Returns a function that ends that. */
+  onAvailable(listener: (bucket: string) => void): () => void {
+    return this.#available.add(listener);
+  }
+
+  onDropped(listener: (lost: LostPoints) => void): () => void {
+    return this.#dropped.add(listener);
+  }
+
+  /** What was found to be lost when the queue was opened is reported at once. */
+  onDamaged(listener: (lost: LostPoints) => void): () => void {
+    for (const lost of this.#lost) listener(lost);
+    return this.#damaged.add(listener);
+  }
+
+  /** Stores what was accepted before, applies what was removed; points that come later get `store-unavailable`. */
+  close(): Promise<void> {
+    this.#closed ??= this.#close();
+    return this.#closed;
+  }
+
+  async #close(): Promise<void> {
+    // `#closed` is set only when this yields: what was accepted until now is stored.
+    await Promise.resolve();
+    this.#flush();
+    while (this.#running) await this.#loop;
+    for (const { resolve } of this.#removals.splice(0)) resolve();
+    this.#unlisten();
+    this.#store.unclaim(this.#server);
+  }
+
+  #refusal(): PackError | undefined {
+    if (this.#closed !== undefined) return new PackError('store-unavailable', 'The queue is being closed');
+    const refusal = this.#store.refusal;
+    if (refusal !== undefined) {
+      this.#store.checkSpace();
+      return refusal;
+    }
+    return this.#fault();
+  }
+
+  /** Why the queue can be neither read nor changed now. */
+  #fault(): PackError | undefined {
+    if (this.#store.fault !== undefined) return this.#store.fault;
+    if (this.#generation === this.#store.generation) return undefined;
+    return new PackError('store-unavailable', `The store in ${this.#store.directory} is being read after a failure`);
+  }
+
+  #refuse(origin: string, error: PackError, stored: StoredCallback): void {
+    this.#accounts.of(origin).failed++;
+    // Never before accept() has returned, as with points that are stored.
+    queueMicrotask(() => stored(error));
+  }
+
+  #openChunk(lane: Lane, origin: string): OpenChunk {
+    const counters = this.#accounts.of(origin);
+    const open: OpenChunk = { lane, origin, counters, acceptedAt: Date.now(), lines: [], stored: [], multiline: false };
+    lane.open.set(origin, open);
+    this.#accepting.push(open);
+    // One timer for all. It keeps the process alive: a point that was taken is stored before the process may end by itself.
+    this.#timer ??= setTimeout(() => this.#flush(), this.#chunkMilliseconds);
+    return open;
+  }
+
+  #flush(): void {
+    this.#due = true;
+    this.#run();
+  }
+
+  #run(): void {
+    if (this.#running) return;
+    this.#running = true;
+    this.#loop = this.#work();
+  }
+
+  async #work(): Promise<void> {
+    try {
+      while (this.#due || this.#removals.length > 0) {
+        const chunks = this.#due ? this.#collect() : [];
+        const fault = this.#fault();
+        if (fault === undefined) await this.#commit(chunks, this.#removals.splice(0));
+        else settle(chunks, fault);
+        // Removals have their turn when the store is open again.
+        if (this.#fault() !== undefined && !this.#due) return;
+      }
+    } finally {
+      // Nothing may be awaited since the last look at what is due: it would be left lying.
+      this.#running = false;
+    }
+  }
+
+  /** Everything that has been accepted: chunks that are not full cost a record each, but no further fsync. */
+  #collect(): OpenChunk[] {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    this.#due = false;
+    for (const { lane } of this.#accepting) lane.open.clear();
+    return this.#accepting.splice(0);
+  }
+
+  async #commit(chunks: readonly OpenChunk[], removals: readonly Removal[]): Promise<void> {
+    const departures = this.#departuresOf(removals);
+    const leaving = [...departures.keys()].map((chunk) => ({ lane: this.#lane(chunk.bucket, chunk.priority), chunk }));
+    let room: Room = { admitted: [], refused: [], drops: [] };
+    let commit: Commit;
+    try {
+      this.#store.checkSpace();
+      if (chunks.length > 0 && this.#store.refusal !== undefined) throw this.#store.refusal;
+      const free = this.#limitBytes - this.#bytes() + sumBytes(departures.keys());
+      room = await makeRoom(this.#store, this.#allLanes(), encodeAll(chunks), free);
+      // Without those that were refused the others have other keys.
+      if (room.refused.length > 0) room.admitted = encodeAll(room.admitted.map(({ open }) => open));
+      commit = new Commit(room.admitted, [...leaving, ...room.drops]);
+      // A removal that is lost in a power cut only means that the points are written to InfluxDB once more.
+      await this.#store.batch(commit.operations, { sync: room.admitted.length > 0 });
+    } catch (error) {
+      if (!(error instanceof PackError)) throw error;
+      this.#uncertain.push(...room.drops);
+      this.#removals.unshift(...removals);
+      settle(chunks, error);
+      return;
+    }
+    commit.apply();
+    for (const [chunk, departure] of departures) countDeparture(this.#accounts, chunk, departure);
+    for (const { chunk } of room.drops) countDeparture(this.#accounts, chunk, 'dropped');
+    for (const lane of commit.lanes) this.#compact(lane);
+    // From here on others are called, who may look at the totals.
+    settle(room.admitted.map(({ open }) => open));
+    settle(
+      room.refused.map(({ open }) => open),
+      new PackError('queue-full', 'The queue is full of points that must not be dropped for this one'),
+    );
+    for (const { resolve } of removals) resolve();
+    for (const bucket of new Set(room.admitted.map(({ head }) => head.bucket))) this.#available.call(bucket);
+    this.#reportDrops(room.drops.map(({ chunk }) => chunk));
+  }
+
+  /** After the store was opened again. */
+  async #reload(): Promise<void> {
+    try {
+      while (this.#running) await this.#loop;
+      await this.#load();
+    } catch (error) {
+      // When the store has failed once more, it will report that it is open once more.
+      if (!(error instanceof PackError)) surface(error);
+      return;
+    }
+    for (const bucket of this.buckets()) this.#available.call(bucket);
+    this.#run();
+  }
+
+  async #load(): Promise<void> {
+    const generation = this.#store.generation;
+    const found = await findLanes(this.#store, this.#server);
+    const gone = await this.#heldButGone();
+    // Closed and opened again while this was reading: another load is under way.
+    if (generation !== this.#store.generation) return;
+    const departures: Map<ChunkHead, Departure> = this.#departuresOf(this.#removals);
+    for (const { chunk } of this.#uncertain) departures.set(chunk, 'dropped');
+    const dropped = this.#uncertain.splice(0).flatMap(({ chunk }) => (gone.has(chunk) ? [chunk] : []));
+    const reopening = { accounts: this.#accounts, first: this.#generation < 0, gone, departures };
+    for (const { bucket, priority } of found.values()) this.#lane(bucket, priority);
+    this.#generation = generation;
+    const lost: LostPoints[] = [];
+    for (const lane of this.#allLanes()) {
+      const points = reconcile(lane, found.get(lane.ledgerKey), reopening);
+      if (points > 0) lost.push({ bucket: lane.bucket, priority: lane.priority, points });
+    }
+    this.#lost.push(...lost);
+    for (const each of lost) this.#damaged.call(each);
+    this.#reportDrops(dropped);
+  }
+
+  async #heldButGone(): Promise<Set<ChunkHead>> {
+    const held = this.#allLanes().flatMap((lane) => [...lane.held.values()].map((chunk) => ({ lane, chunk })));
+    const present = await this.#store.hasMany(held.map(({ lane, chunk }) => lane.key(chunk.sequence)));
+    return new Set(held.filter((_, index) => present[index] === false).map(({ chunk }) => chunk));
+  }
+
+  /** The chunks of removals that are still in the store; some may have left it by a batch that seemed to fail. */
+  #departuresOf(removals: readonly Removal[]): Map<ChunkHead, { refused: number }> {
+    const departures = new Map<ChunkHead, { refused: number }>();
+    for (const { chunks, refused } of removals) {
+      chunks.forEach((chunk, index) => {
+        const held = this.#heldBy(chunk);
+        if (held !== undefined) departures.set(held.chunk, { refused: refused[index] ?? 0 });
+      });
+    }
+    return departures;
+  }
+
+  #takenOf(chunk: Chunk): HeldChunk {
+    const held = this.#heldBy(chunk);
+    if (held === undefined) throw new Error(`The chunk ${chunk.key} is not taken`);
+    return held;
+  }
+
+  /** Undefined when the chunk has been removed or released. */
+  #heldBy(chunk: Chunk): HeldChunk | undefined {
+    const lane = this.#lane(chunk.bucket, chunk.priority);
+    return chunk instanceof StoredChunk && lane.held.get(chunk.sequence) === chunk ? { lane, chunk } : undefined;
+  }
+
+  #lane(bucket: string, priority: Priority): Lane {
+    let lanes = this.#lanes.get(bucket);
+    if (lanes === undefined) {
+      lanes = { event: new Lane(this.#server, bucket, 'event'), sensor: new Lane(this.#server, bucket, 'sensor') };
+      this.#lanes.set(bucket, lanes);
+    }
+    return lanes[priority];
+  }
+
+  #allLanes(): Lane[] {
+    return Array.from(this.#lanes.values(), ({ event, sensor }) => [event, sensor]).flat();
+  }
+
+  #bytes(): number {
+    return sumBytes(this.#allLanes());
+  }
+
+  #reportDrops(chunks: readonly ChunkHead[]): void {
+    const lost = new Map<Lane, LostPoints>();
+    for (const { bucket, priority, points } of chunks) {
+      const lane = this.#lane(bucket, priority);
+      lost.set(lane, { bucket, priority, points: points + (lost.get(lane)?.points ?? 0) });
+    }
+    for (const each of lost.values()) this.#dropped.call(each);
+  }
+
+  /** LevelDB keeps removed chunks until it happens to rewrite their tables; after an outage that may be never. */
+  #compact(lane: Lane): void {
+    if (lane.removedBytes < COMPACT_AFTER) return;
+    lane.removedBytes = 0;
+    // A failure is the store's, which reports it to all.
+    this.#store.compact(lane.range(0, lane.head)).catch(() => undefined);
+  }
+}
