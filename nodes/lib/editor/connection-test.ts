@@ -1,6 +1,6 @@
 import { chosenNode, fieldValue } from './form';
 import { RequestError, ask } from './request';
-import { showResult } from './result';
+import { clearResult, showResult } from './result';
 import { translate } from './translate';
 
 /** What `POST mqtt2influx/influx-server/test` answers, whether the server could be reached or not. */
@@ -28,21 +28,33 @@ const OPTIONS = ['url', 'serverVersion', 'organization', 'database', 'timeout', 
 export function prepareConnectionTest(id: string): void {
   const button = $('#influx-server-test');
   const result = $('#influx-server-result');
+  /** Number of the newest test: what is said of fields that have changed since is dropped. */
+  let newest = 0;
   const test = async () => {
+    newest += 1;
+    const number = newest;
+    const show = (...shown: [outcome: 'success' | 'failure', text: string, details?: string[]]) => {
+      if (number === newest) showResult(result, ...shown);
+    };
     button.prop('disabled', true);
     showResult(result, 'progress', translate('influx-server.test.running'));
     const options = Object.fromEntries(OPTIONS.map((option) => [option, fieldValue(option)]));
     try {
       const answer = await ask<TestAnswer>('influx-server/test', { id, ...options, tls: chosenNode('tls') });
-      if (answer.ok) showResult(result, 'success', success(answer));
-      else showResult(result, 'failure', explanation(answer.code), [answer.message].filter(Boolean));
+      if (answer.ok) show('success', success(answer));
+      else show('failure', explanation(answer.code), [answer.message].filter(Boolean));
     } catch (error) {
-      showResult(result, 'failure', translate('influx-server.test.not-run'), [reason(error)].filter(Boolean));
+      show('failure', translate('influx-server.test.not-run'), [reason(error)].filter(Boolean));
     } finally {
       button.prop('disabled', false);
     }
   };
   button.on('click', () => void test());
+  const fields = [...OPTIONS, 'tls'].map((option) => `#node-config-input-${option}`).join();
+  $('#node-config-dialog-edit-form').on('input', fields, () => {
+    newest += 1;
+    clearResult(result);
+  });
 }
 
 function success({ serverVersion }: TestAnswer): string {

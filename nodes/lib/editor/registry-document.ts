@@ -16,9 +16,12 @@ const FAULTS_LISTED = 50;
 
 const LEAST_HEIGHT = 150;
 
+/** Node-RED's code editor: Ace, or Monaco behind the same methods and some of its own. */
+type CodeEditor = AceAjax.Editor & { updateOptions?(options: Record<string, unknown>): void };
+
 /** The code editor for an inline registry, with the check of what is in it. */
 export class DocumentEditor {
-  readonly #editor: AceAjax.Editor;
+  readonly #editor: CodeEditor;
   readonly #result = $('#iot-registry-result');
   #timer: number | undefined;
   /** Number of the newest check: the answers to older ones are dropped. */
@@ -30,6 +33,8 @@ export class DocumentEditor {
       mode: 'ace/mode/yaml',
       value: String($('#node-config-input-document').val()),
     });
+    // A minimap takes a third of a dialog; Monaco in Node-RED 4.1 fails on closing while it is suggesting text.
+    this.#editor.updateOptions?.({ minimap: { enabled: false }, inlineSuggest: { enabled: false } });
     this.#editor.getSession().on('change', () => {
       $('#node-config-input-document').val(this.#editor.getValue()).trigger('change');
       this.#checkSoon();

@@ -9,7 +9,7 @@ const RULES = `
 .mqtt2influx-row > .red-ui-button { flex: none; }
 .mqtt2influx-unit { flex: 0 0 auto; color: var(--red-ui-secondary-text-color); }
 .mqtt2influx-toolbar > span:first-child { flex: 1 1 auto; }
-.mqtt2influx-document { height: 260px; min-height: 150px; }
+.mqtt2influx-document { height: 260px; min-height: 150px; min-width: 560px; }
 .mqtt2influx-result:empty { display: none; }
 .mqtt2influx-result { padding: 6px 10px; border: 1px solid var(--red-ui-secondary-border-color); border-left-width: 4px; border-radius: 2px; overflow-wrap: anywhere; max-height: 180px; overflow-y: auto; }
 .mqtt2influx-result[data-outcome="success"] { border-left-color: var(--red-ui-border-color-success); }
