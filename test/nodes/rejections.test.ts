@@ -144,10 +144,10 @@ const cases: Case[] = [
     code: 'invalid-payload',
     reason: /./,
     message: reading({ temperature: 'warm', colour: 'red' }),
-    faults: expect.arrayContaining([
+    faults: [
+      { path: '/colour', reason: expect.any(String) as string },
       { path: '/temperature', reason: expect.any(String) as string },
-      expect.objectContaining({ reason: expect.stringContaining('colour') as string }),
-    ]),
+    ],
   },
   {
     ...route,
@@ -199,7 +199,7 @@ describe.each<Runtime>(['4', '5'])('rejected outputs on Node-RED %s', (runtime) 
     const [first] = (await collector.waitFor(labels.unrouted, 1)) as Rejected[];
     expect(first?.rejected.code).toBe('unregistered');
 
-    const extended = registryDocument.replace('sensors/{site}/{device}/climate', '{site}/{device}/climate');
+    const extended = registryDocument.replace('sensors/{site}/{device}/climate', '"{site}/{device}/climate"');
     const mark = broker.mark();
     await nodeRed.deploy(
       flow.flows.map((node) => (node.id === ids.registry ? { ...node, document: extended } : node)),

@@ -27,8 +27,6 @@ export const labels = {
   accepted: 'accepted',
   /** Catch node: `error` */
   errors: 'errors',
-  /** Status node: `status` */
-  status: 'status',
 } as const;
 
 export interface PipelineOptions {
@@ -96,7 +94,6 @@ export function collectNode(id: string, tab: string, port: number, label: string
 const onlyProperties = new Map<string, string>([
   [labels.accepted, 'point'],
   [labels.errors, 'error'],
-  [labels.status, 'status'],
 ]);
 
 /** The sensor pipeline, every output of it wired to the collector. */
@@ -204,15 +201,6 @@ export function pipeline(options: PipelineOptions): PipelineFlow {
       wires: [to(labels.accepted)],
     },
     { ...position, id: 'catch', type: 'catch', z, name: '', scope: null, uncaught: false, wires: [to(labels.errors)] },
-    {
-      ...position,
-      id: 'status',
-      type: 'status',
-      z,
-      name: '',
-      scope: [ids.verify, ids.route, ids.write],
-      wires: [to(labels.status)],
-    },
     ...sinks,
     ...(options.more ?? []),
   ];

@@ -1,9 +1,17 @@
-import { startCollector, type Collector, type CollectedMessage } from './collector';
+import { startCollector, type Collector } from './collector';
 import { ids, labels, pipeline, registryDocument, type PipelineFlow, type PipelineOptions } from './flows';
 import { startInfluxd, type Influxd, type InfluxdOptions } from './influxd';
 import { startMosquitto, type Mosquitto } from './mosquitto';
-import { startNodeRed, type Credentials, type FlowNode, type NodeRed, type NodeRedOptions } from './node-red';
+import {
+  packageRoot,
+  startNodeRed,
+  type Credentials,
+  type FlowNode,
+  type NodeRed,
+  type NodeRedOptions,
+} from './node-red';
 import { startPublisher, type Publisher } from './publisher';
+import { watchStatus } from './status';
 import { until } from './until';
 
 export const SECRET = 'a secret of the tests';
@@ -45,10 +53,6 @@ export interface Rig {
 
 export const DATABASES = { iot: { raw: '7d', events: '365d' } };
 
-interface StatusMessage extends CollectedMessage {
-  status: Status & { source?: { id?: string } };
-}
-
 /** Starts the chain and waits until a published message would reach the pipeline. */
 export async function startRig(options: RigOptions): Promise<Rig> {
   const {
@@ -83,10 +87,7 @@ export async function startRig(options: RigOptions): Promise<Rig> {
   await broker.waitForSubscription(topic);
   const publisher = await startPublisher(broker.url);
 
-  const status = (node: string): Status | undefined => {
-    const messages = collector.messages(labels.status) as StatusMessage[];
-    return messages.findLast((message) => message.status.source?.id === node)?.status;
-  };
+  const status = watchStatus(packageRoot, nodeRed.url);
   return {
     broker,
     influxd,
