@@ -36,14 +36,20 @@ export async function waitUntilWritten({ nodeRed }: Rig, deadline = 60_000): Pro
 
 /**
  * The queue has been written, every reading that was accepted is in InfluxDB once and unchanged, and the accounts balance.
- * `except` are the readings that InfluxDB itself had to refuse.
+ * `except` are the readings that InfluxDB itself had to refuse; `place` is where the real InfluxDB has them when a façade
+ * stands before it.
  *
  * @returns how many readings are stored
  */
-export async function expectNothingLost(rig: Rig, readings: Readings, except: Iterable<string> = []): Promise<number> {
+export async function expectNothingLost(
+  rig: Rig,
+  readings: Readings,
+  except: Iterable<string> = [],
+  place: { database: string; bucket: string } = { database: 'iot', bucket: 'raw' },
+): Promise<number> {
   await waitUntilWritten(rig);
   expectAccountsBalance(await rig.nodeRed.metrics());
-  const { stored, faults } = await readings.compare(rig.influxd);
+  const { stored, faults } = await readings.compare(rig.influxd, place.database, place.bucket);
   expect(faults).toEqual([]);
   const excepted = new Set(except);
   const lost = acceptedReadings(rig).filter((identity) => !stored.has(identity) && !excepted.has(identity));

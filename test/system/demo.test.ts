@@ -1,0 +1,110 @@
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { Influx2Facade } from '../support/facade/influx2';
+import { Influx3Facade } from '../support/facade/influx3';
+import { startInfluxd } from '../support/influxd';
+import { run, startChild, type Child } from '../support/processes';
+import { tempDirectory } from '../support/temp';
+import { until } from '../support/until';
+
+const program = join(__dirname, '../../demo/start.mjs');
+const CODES = [
+  ...['malformed', 'too-large', 'bad-signature', 'no-key', 'bad-timestamp', 'stale', 'future'],
+  'invalid-payload',
+];
+
+/** Without the variables that name an InfluxDB to the demo, but for the given ones. */
+function environment(folder: string, variables: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  const inherited = Object.entries(process.env).filter(([name]) => !name.startsWith('INFLUX_'));
+  return { ...Object.fromEntries(inherited), DEMO_FOLDER: folder, ...variables };
+}
+
+/** Command lines of processes that work in the folder. */
+async function leftIn(folder: string): Promise<string[]> {
+  const processes = await run('ps', ['-ww', '-eo', 'args=']);
+  return processes.split('\n').filter((line) => line.includes(folder));
+}
+
+async function expectCheckPasses(variables: NodeJS.ProcessEnv = {}): Promise<void> {
+  const folder = tempDirectory('demo');
+  const child = await startChild(process.execPath, [program, '--check'], { env: environment(folder, variables) });
+  const { code } = await child.exited;
+  expect(child.output()).toMatch(/\n\d+ passed, 0 failed\n/);
+  expect(code, child.output()).toBe(0);
+  for (const what of [...CODES.map((name) => `rejected: ${name}`), 'sensor points in InfluxDB']) {
+    const [, expected, seen] = new RegExp(`^${what} +(\\d+) +(\\d+)  ok$`, 'm').exec(child.output()) ?? [];
+    expect(Number(seen), what).toBeGreaterThan(0);
+    expect(seen).toBe(expected);
+  }
+  expect(await leftIn(folder)).toEqual([]);
+}
+
+describe('the demo', () => {
+  test('finds every point and every rejection where it belongs', () => expectCheckPasses());
+
+  test('uses an InfluxDB 1.x with a password that the environment names', async () => {
+    const admin = { username: 'demo', password: 'secret of the demo' };
+    const influxd = await startInfluxd({ admin });
+    await expectCheckPasses({
+      INFLUX_URL: influxd.url,
+      INFLUX_DATABASE: 'demo',
+      INFLUX_USERNAME: admin.username,
+      INFLUX_PASSWORD: admin.password,
+    });
+  });
+
+  test('uses an InfluxDB 2.x that the environment names', async () => {
+    const facade = await Influx2Facade.start(await startInfluxd(), {
+      organization: 'home',
+      token: 'token of the demo',
+    });
+    await expectCheckPasses({ INFLUX_URL: facade.url, INFLUX_ORG: 'home', INFLUX_TOKEN: 'token of the demo' });
+    facade.assertHonest();
+  });
+
+  test('uses an InfluxDB 3.x that the environment names', async () => {
+    const facade = await Influx3Facade.start(await startInfluxd(), { token: 'token of the demo' });
+    await expectCheckPasses({ INFLUX_URL: facade.url, INFLUX_TOKEN: 'token of the demo' });
+    facade.assertHonest();
+  });
+
+  test('stops cleanly on Ctrl-C, and only one runs in a folder', async () => {
+    const folder = tempDirectory('demo');
+    const start = (): Promise<Child> => startChild(process.execPath, [program], { env: environment(folder, {}) });
+    const demo = await start();
+    await until('messages are counted', () => /\d+ received/.test(demo.output()), Boolean, { deadline: 60_000 });
+
+    const second = await start();
+    expect(await second.exited).toEqual({ code: 1, signal: null });
+    expect(second.output()).toContain(`running already, as process ${demo.pid}`);
+
+    await demo.kill('SIGINT');
+    expect(await demo.exited).toEqual({ code: 0, signal: null });
+    expect(await leftIn(folder)).toEqual([]);
+  });
+
+  test('cleans up behind one that was killed', async () => {
+    const folder = tempDirectory('demo');
+    const start = (): Promise<Child> => startChild(process.execPath, [program], { env: environment(folder, {}) });
+    const killed = await start();
+    await until('Node-RED runs', () => killed.output().includes('Editor'), Boolean, { deadline: 60_000 });
+    await killed.kill();
+    expect((await leftIn(folder)).length).toBeGreaterThan(0);
+
+    const next = await start();
+    await until('Node-RED runs again', () => next.output().includes('Editor'), Boolean, { deadline: 60_000 });
+    expect(next.output()).toContain('left running by a demo that was killed');
+    await next.kill('SIGINT');
+    expect(await next.exited).toEqual({ code: 0, signal: null });
+    expect(await leftIn(folder)).toEqual([]);
+  });
+
+  test('names what is wrong with the InfluxDB it is given', async () => {
+    const folder = tempDirectory('demo');
+    const env = environment(folder, { INFLUX_URL: 'http://127.0.0.1:9' });
+    const child = await startChild(process.execPath, [program, '--check'], { env });
+    expect(await child.exited).toEqual({ code: 1, signal: null });
+    expect(child.output()).toContain('InfluxDB does not answer at INFLUX_URL, http://127.0.0.1:9.');
+    expect(await leftIn(folder)).toEqual([]);
+  });
+});
