@@ -4,6 +4,8 @@ import { reasonOf } from '../errors';
 export interface ConnectionFault {
   code: 'unreachable' | 'timeout' | 'tls';
   message: string;
+  /** The connection was there, but not for as long as the request took: a smaller one may get through. */
+  brokeOff: boolean;
 }
 
 /** A request that was given up because it took too long. */
@@ -77,10 +79,15 @@ export function connectionFault(error: unknown, host: string): ConnectionFault {
     return {
       code: 'timeout',
       message: `${host} gave ${error.message}: check that InfluxDB is well, or allow more time`,
+      brokeOff: true,
     };
   }
   const { code, words } = detailsOf(error);
   const tls = tlsMessage(code, words);
   const message = `${tls ?? networkMessage(code, host)} (${words})`;
-  return { code: tls === undefined ? 'unreachable' : 'tls', message };
+  return {
+    code: tls === undefined ? 'unreachable' : 'tls',
+    message,
+    brokeOff: code === 'ECONNRESET' || code === 'EPIPE',
+  };
 }

@@ -8,6 +8,9 @@ import { WriteEndpoint } from './write-endpoint';
 /** The batch size that InfluxDB recommends: larger ones gain nothing. */
 const BATCH_LINES = 5000;
 
+/** Without a bucket to test: one that cannot exist, since such names are InfluxDB's own. */
+const NO_BUCKET = '_connection_test';
+
 /** The points that fit are stored, as in 1.x. Releases before 2.5 say this with status 500. */
 const PARTLY_WRITTEN = /partial write|field type conflict/;
 /** What 2.x says of lines, as opposed to the request as a whole; then none of them is stored. */
@@ -47,7 +50,7 @@ class Influx2 implements InfluxServer {
       const version = await pingedVersion(this.#transport, '2');
       if (typeof version === 'object') return version;
       // A write without points is checked like any other, and a token that may only write can do it.
-      const answer = await this.#transport.send({ method: 'POST', path: this.#path(bucket ?? '') });
+      const answer = await this.#transport.send({ method: 'POST', path: this.#path(bucket ?? NO_BUCKET) });
       return this.#result(answer, bucket, version);
     });
   }
@@ -83,7 +86,7 @@ class Influx2 implements InfluxServer {
   #notFound(answer: Answer, bucket: string | undefined, version: string | undefined): TestResult {
     const words = wordsOf(answer);
     if (!jsonOf(answer)) return unexpected(answer, this.#transport.host, version);
-    if (words.includes('organization')) {
+    if (words.startsWith('organization')) {
       return failed(
         'not-found',
         `There is no organization "${this.#organization}": correct its name (${words})`,

@@ -14,8 +14,11 @@ export type WriteOutcome =
   | { kind: 'refused'; reason: string }
   /** the request has more bytes than the server, or a proxy before it, accepts */
   | { kind: 'too-large'; reason: string }
-  /** not now: network, time-out, overload; `retryAfter` in seconds as the server wishes */
-  | { kind: 'retry'; reason: string; retryAfter?: number }
+  /**
+   * not now: network, time-out, overload; `retryAfter` in seconds as the server wishes; `brokeOff`: while the request was
+   * under way, so that a smaller one may get through
+   */
+  | { kind: 'retry'; reason: string; retryAfter?: number; brokeOff?: boolean }
   /** an operator must put something right: credentials, database, bucket, certificate, URL */
   | { kind: 'configuration'; reason: string };
 

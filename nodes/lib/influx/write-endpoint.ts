@@ -28,8 +28,9 @@ export class WriteEndpoint {
       return this.#options.outcomeOf(answer) ?? (await this.#outcomeOfUnknown(answer, bucket, signal));
     } catch (error) {
       signal.throwIfAborted();
-      const { code, message } = connectionFault(error, this.#transport.host);
-      return { kind: code === 'tls' ? 'configuration' : 'retry', reason: message };
+      const { code, message, brokeOff } = connectionFault(error, this.#transport.host);
+      if (code === 'tls') return { kind: 'configuration', reason: message };
+      return { kind: 'retry', reason: message, brokeOff };
     }
   }
 

@@ -1,0 +1,272 @@
+import { reasonOf } from '../errors';
+import type { Chunk, PointQueue } from '../store/queue';
+import { Alarm } from './alarm';
+import type { RefusedLine, WriteOutcome } from './outcome';
+import { findRefused, type Verdict } from './refused-lines';
+import { Backoff, CONFIGURATION, RETRY } from './retry';
+import type { InfluxServer } from './server';
+
+/** What the writer of a bucket is doing. */
+export interface BucketState {
+  /** `configuration`: only an operator can help; it is tried again all the same */
+  state: 'idle' | 'writing' | 'retrying' | 'configuration';
+  /** Why it is not writing, in the server's words where there are some. */
+  reason?: string;
+  /** In this state since: ms since 1970. */
+  since: number;
+  /** When it is tried again: ms since 1970. */
+  nextAttempt?: number;
+}
+
+export interface BucketWriterOptions {
+  bucket: string;
+  queue: PointQueue;
+  server: InfluxServer;
+  /** Lines for one request. */
+  batchLines: number;
+  /** Milliseconds that points wait for others to be written with. */
+  batchMilliseconds: number;
+  /** The batch is in InfluxDB but for the refused lines, and off the queue. */
+  onWritten(chunks: readonly Chunk[], refused: readonly number[], milliseconds: number): void;
+  /** A line of one of the chunks is refused for good. */
+  onRefused(chunk: Chunk, line: string, reason: string): void;
+  onState(state: BucketState): void;
+  /** The server takes points again after it did not. */
+  onRecovered(): void;
+}
+
+/** Ends the loop wherever it is. */
+class ClosedError extends Error {}
+
+/** Writes the points of one bucket, batch after batch, for as long as it takes. */
+export class BucketWriter {
+  readonly #options: BucketWriterOptions;
+  readonly #alarm = new Alarm();
+  readonly #abort = new AbortController();
+  readonly #retry = new Backoff(RETRY);
+  readonly #configuration = new Backoff(CONFIGURATION);
+  readonly #ended: Promise<void>;
+  /** Settles when the writer is closed. */
+  #close: () => void = () => undefined;
+  readonly #closed = new Promise<void>((resolve) => {
+    this.#close = resolve;
+  });
+  #state: BucketState = { state: 'idle', since: Date.now() };
+  /** Lines for the next request: fewer after one that broke off, and soon all again. */
+  #lines: number;
+  #mayHurry = true;
+  /** Bytes that no request may exceed, learnt from those that were too large. */
+  #bytes = Infinity;
+
+  constructor(options: BucketWriterOptions) {
+    this.#options = options;
+    this.#lines = options.batchLines;
+    this.#ended = this.#run();
+  }
+
+  get state(): BucketState {
+    return this.#state;
+  }
+
+  /** Points have come, or can be taken again. */
+  notice(): void {
+    if (this.#state.state === 'idle' || this.#state.state === 'writing') this.#alarm.ring();
+  }
+
+  /** Tries again at once if it is waiting for the server, unless the server has said how long. */
+  tryAgain(): void {
+    if (this.#state.state === 'retrying' && this.#mayHurry) this.#alarm.ring();
+  }
+
+  /** Ends what is under way; what is not written stays in the queue. */
+  async close(): Promise<void> {
+    this.#abort.abort(new ClosedError('closed'));
+    this.#close();
+    this.#alarm.ring();
+    await this.#ended;
+  }
+
+  #isClosed(): boolean {
+    return this.#abort.signal.aborted;
+  }
+
+  async #run(): Promise<void> {
+    while (!this.#isClosed()) {
+      try {
+        await this.#untilDue();
+        await this.#writeBatch();
+      } catch (error) {
+        if (!this.#isClosed()) await this.#wait('retrying', reasonOf(error), this.#retry.next());
+      }
+    }
+  }
+
+  /** Waits until a batch is full, or has waited long enough. */
+  async #untilDue(): Promise<void> {
+    const { bucket, queue, batchLines, batchMilliseconds } = this.#options;
+    let dueAt: number | undefined;
+    while (!this.#isClosed()) {
+      const waiting = queue.waiting(bucket);
+      if (waiting >= batchLines) return;
+      if (waiting === 0) {
+        this.#enter({ state: 'idle' });
+        dueAt = undefined;
+        await this.#alarm.wait();
+        continue;
+      }
+      dueAt ??= Date.now() + batchMilliseconds;
+      const left = dueAt - Date.now();
+      if (left <= 0) return;
+      await this.#alarm.wait(left);
+    }
+  }
+
+  async #writeBatch(): Promise<void> {
+    const { bucket, queue, batchLines } = this.#options;
+    if (this.#isClosed()) return;
+    const chunks = await queue.take(bucket, batchLines);
+    if (chunks.length === 0) return;
+    try {
+      this.#abort.signal.throwIfAborted();
+      await this.#deliver(chunks);
+    } catch (error) {
+      queue.release(chunks);
+      throw error;
+    }
+  }
+
+  async #deliver(chunks: readonly Chunk[]): Promise<void> {
+    const started = Date.now();
+    this.#enter({ state: 'writing' });
+    const refused = await this.#writeAll(chunks);
+    const counts = this.#reportRefused(chunks, refused);
+    const removal = this.#options.queue.remove(chunks, { refused: counts }).then(() => true);
+    // While the store cannot be written to, that takes long; a close must not wait for it.
+    const isRemoved = await Promise.race([removal, this.#closed.then(() => false)]);
+    if (isRemoved) this.#options.onWritten(chunks, counts, Date.now() - started);
+  }
+
+  async #writeAll(chunks: readonly Chunk[]): Promise<RefusedLine[]> {
+    const points = chunks.reduce((sum, chunk) => sum + chunk.points, 0);
+    // Nearly always one request is all: then the lines need not be told apart.
+    if (this.#lines >= points && this.#bytes === Infinity) {
+      const outcome = await this.#write(chunks.map((chunk) => chunk.text()).join('\n'));
+      if (outcome.kind === 'written') {
+        this.#succeeded();
+        return [];
+      }
+      return this.#writeLines(
+        chunks.flatMap((chunk) => chunk.lines()),
+        outcome,
+      );
+    }
+    return this.#writeLines(chunks.flatMap((chunk) => chunk.lines()));
+  }
+
+  /** @param earlier - outcome of an attempt with all lines at once */
+  async #writeLines(lines: string[], earlier?: WriteOutcome): Promise<RefusedLine[]> {
+    const refused: RefusedLine[] = [];
+    let outcome = earlier;
+    for (let at = 0; at < lines.length;) {
+      const piece = outcome ? lines : this.#piece(lines, at);
+      const verdict = await this.#verdict(piece, outcome ?? (await this.#write(piece.join('\n'))));
+      outcome = undefined;
+      if (verdict === undefined) continue;
+      const found = await findRefused(piece, verdict, (some) => this.#writeSome(some));
+      for (const { index, reason } of found) refused.push({ index: at + index, reason });
+      at += piece.length;
+    }
+    return refused;
+  }
+
+  /** Part of a search for refused lines: goes on until there is a verdict, on smaller requests if need be. */
+  async #writeSome(lines: readonly string[]): Promise<Verdict> {
+    for (;;) {
+      const outcome = await this.#write(lines.join('\n'));
+      const verdict = await this.#verdict(lines, outcome);
+      if (verdict) return verdict;
+      const isSmaller = outcome.kind === 'too-large' || (outcome.kind === 'retry' && outcome.brokeOff === true);
+      if (isSmaller && lines.length > 1) return { kind: 'too-large', reason: outcome.reason };
+    }
+  }
+
+  /** The lines for one request, from `at` on: as many as may be, at least one. */
+  #piece(lines: readonly string[], at: number): string[] {
+    let end = at + 1;
+    let bytes = Buffer.byteLength(lines[at] ?? '');
+    while (end < lines.length && end - at < this.#lines) {
+      bytes += 1 + Buffer.byteLength(lines[end] ?? '');
+      if (bytes > this.#bytes) break;
+      end += 1;
+    }
+    return lines.slice(at, end);
+  }
+
+  #write(body: string): Promise<WriteOutcome> {
+    return this.#options.server.write(this.#options.bucket, body, this.#abort.signal);
+  }
+
+  /** What an outcome says of the lines; undefined after it has waited, or learnt to send less, and they must be sent again. */
+  async #verdict(lines: readonly string[], outcome: WriteOutcome): Promise<Verdict | undefined> {
+    switch (outcome.kind) {
+      case 'retry':
+        if (outcome.brokeOff === true) this.#lines = Math.max(1, Math.ceil(lines.length / 2));
+        this.#mayHurry = outcome.retryAfter === undefined;
+        await this.#hold('retrying', outcome.reason, this.#retry.next(outcome.retryAfter));
+        return undefined;
+      case 'configuration':
+        await this.#hold('configuration', outcome.reason, this.#configuration.next());
+        return undefined;
+      case 'too-large':
+        if (lines.length === 1) break;
+        this.#bytes = Math.min(this.#bytes, Math.floor(Buffer.byteLength(lines.join('\n')) / 2));
+        return undefined;
+      default:
+    }
+    this.#succeeded();
+    return outcome;
+  }
+
+  #succeeded(): void {
+    this.#lines = Math.min(this.#options.batchLines, this.#lines * 2);
+    this.#retry.reset();
+    this.#configuration.reset();
+    if (this.#state.state === 'writing') return;
+    this.#enter({ state: 'writing' });
+    this.#options.onRecovered();
+  }
+
+  /** @returns the number of refused lines of each chunk */
+  #reportRefused(chunks: readonly Chunk[], refused: readonly RefusedLine[]): number[] {
+    if (refused.length === 0) return [];
+    const reasons = new Map(refused.map(({ index, reason }) => [index, reason]));
+    let index = 0;
+    return chunks.map((chunk) => {
+      let count = 0;
+      for (const line of chunk.lines()) {
+        const reason = reasons.get(index++);
+        if (reason === undefined) continue;
+        count += 1;
+        this.#options.onRefused(chunk, line, reason);
+      }
+      return count;
+    });
+  }
+
+  /** @throws ClosedError when the writer has been closed meanwhile */
+  async #hold(state: 'retrying' | 'configuration', reason: string, milliseconds: number): Promise<void> {
+    await this.#wait(state, reason, milliseconds);
+    this.#abort.signal.throwIfAborted();
+  }
+
+  async #wait(state: 'retrying' | 'configuration', reason: string, milliseconds: number): Promise<void> {
+    this.#enter({ state, reason, nextAttempt: Date.now() + milliseconds });
+    if (!this.#isClosed()) await this.#alarm.wait(milliseconds);
+  }
+
+  #enter(next: Omit<BucketState, 'since'>): void {
+    const isSame = next.state === this.#state.state && next.reason === this.#state.reason;
+    this.#state = { ...next, since: isSame ? this.#state.since : Date.now() };
+    if (!isSame) this.#options.onState(this.#state);
+  }
+}

@@ -1,0 +1,215 @@
+import { randomBytes } from 'node:crypto';
+import { gunzipSync } from 'node:zlib';
+import { parseLine, type ParsedLine } from '../../../nodes/lib/influx/parse-line';
+import type { Influxd } from '../influxd';
+import { Backend, linesOf } from './backend';
+import type { Faults, SeenRequest } from './faults';
+import type { FaultyServer, Reply } from './faulty-server';
+import { header, HonestServer, onlyContent, onlyParameters, Unknown } from './honesty';
+import { answerQuery } from './query';
+
+const VERSION = '3.10.1';
+const MOST_DATABASES = 5;
+const LARGEST_REQUEST = 10 * 1024 * 1024;
+/** Bytes of a refused line that its report quotes. */
+const QUOTED = 20;
+
+interface Database {
+  policy: string;
+  /** Type of each column, by table: in 3.x it never changes. */
+  tables: Map<string, Map<string, string>>;
+}
+
+interface RefusedLine {
+  error_message: string;
+  line_number: number;
+  original_line: string;
+}
+
+export interface Influx3Options {
+  token?: string;
+}
+
+function text(status: number, body: string): Reply {
+  return { status, headers: { 'content-type': 'text/plain' }, body };
+}
+
+function json(status: number, value: unknown): Reply {
+  return { status, headers: { 'content-type': 'application/json' }, body: JSON.stringify(value) };
+}
+
+/** The line as 1.x reads it: there a backslash in measurement and tags stands for itself, here two stand for one. */
+function asIn1(line: string): string {
+  const series = /^(?:\\.|[^ \\])*/s.exec(line)?.[0] ?? '';
+  return series.replaceAll('\\\\', '\\') + line.slice(series.length);
+}
+
+/** The columns of a line with their types, in the words of 3.x. */
+function columnsOf({ tags, fields }: ParsedLine): [string, string][] {
+  const ofTags = Object.keys(tags).map((name): [string, string] => [name, 'iox::column_type::tag']);
+  const ofFields = Object.entries(fields).map(([name, { type }]): [string, string] => [
+    name,
+    `iox::column_type::field::${type}`,
+  ]);
+  return [...ofTags, ...ofFields];
+}
+
+/** InfluxDB 3 Core as its source and documents say (3.10.1), with a real 1.x behind it that stores. */
+export class Influx3Facade {
+  readonly backend: Backend;
+  readonly server: FaultyServer;
+  readonly #honest: HonestServer;
+  readonly #tokens = new Set<string>();
+  readonly #databases = new Map<string, Database>();
+
+  private constructor(backend: Backend, honest: HonestServer) {
+    this.backend = backend;
+    this.server = honest.server;
+    this.#honest = honest;
+  }
+
+  static async start(influxd: Influxd, options: Influx3Options = {}): Promise<Influx3Facade> {
+    const backend = await Backend.create(influxd, `facade3_${randomBytes(4).toString('hex')}`);
+    const handler = (request: SeenRequest): Reply | Promise<Reply> => facade.#answer(request);
+    const facade = new Influx3Facade(backend, await HonestServer.start(handler));
+    facade.allow(options.token ?? 'test-token');
+    return facade;
+  }
+
+  get url(): string {
+    return this.server.url;
+  }
+
+  get faults(): Faults {
+    return this.server.faults;
+  }
+
+  assertHonest(): void {
+    this.#honest.assertHonest();
+  }
+
+  allow(token: string): void {
+    this.#tokens.add(token);
+  }
+
+  revoke(token: string): void {
+    this.#tokens.delete(token);
+  }
+
+  async createDatabase(name: string): Promise<Database> {
+    const database = { policy: `p${randomBytes(4).toString('hex')}`, tables: new Map() };
+    await this.backend.createPolicy(database.policy, 0);
+    this.#databases.set(name, database);
+    return database;
+  }
+
+  async deleteDatabase(name: string): Promise<void> {
+    const database = this.#databases.get(name);
+    if (!database) return;
+    this.#databases.delete(name);
+    await this.backend.dropPolicy(database.policy);
+  }
+
+  /** Name of the retention policy behind a database, for looking at what is stored. */
+  policyOf(database: string): string {
+    return this.#databases.get(database)?.policy ?? '';
+  }
+
+  #answer(request: SeenRequest): Promise<Reply> | Reply {
+    const [, token] = /^(?:Bearer|Token) (.+)$/.exec(header(request, 'authorization') ?? '') ?? [];
+    if (token === undefined || !this.#tokens.has(token)) return text(401, '');
+    const { method, path } = request;
+    if (path === '/ping' && method === 'GET') {
+      const versions = { 'x-influxdb-build': 'Core', 'x-influxdb-version': VERSION };
+      const reply = json(200, { version: VERSION, revision: 'facade', process_id: 'facade' });
+      return { ...reply, headers: { ...reply.headers, ...versions } };
+    }
+    if (path === '/health' && method === 'GET') return text(200, 'OK');
+    if (path === '/api/v3/write_lp' && method === 'POST') return this.#write(request);
+    if (path === '/query') return answerQuery(request, this.backend, (name) => this.#databases.get(name)?.policy);
+    if (path === '/api/v3/configure/database') return this.#configure(request);
+    throw new Unknown('path or method');
+  }
+
+  async #write(request: SeenRequest): Promise<Reply> {
+    onlyParameters(request, 'db', 'precision', 'accept_partial', 'no_sync');
+    onlyContent(request, 'text/plain');
+    const { query } = request;
+    if (query.get('precision') !== 'nanosecond') throw new Unknown(`precision ${String(query.get('precision'))}`);
+    if (query.get('accept_partial') === 'false') throw new Unknown('accept_partial=false');
+    const name = query.get('db') ?? '';
+    if (name === '') throw new Unknown('no database');
+    if (!/^[A-Za-z0-9][A-Za-z0-9_-]*(?:\/[A-Za-z0-9_-]+)?$/.test(name)) {
+      return json(400, { error: 'db name did not start with a number or letter' });
+    }
+    const isCompressed = header(request, 'content-encoding') === 'gzip';
+    const body = isCompressed ? gunzipSync(request.body) : request.body;
+    if (body.length > LARGEST_REQUEST) return text(413, 'request size exceeded');
+    const existing = this.#databases.get(name);
+    if (!existing && this.#databases.size >= MOST_DATABASES) {
+      return json(422, { error: `Adding a new database would exceed limit of ${MOST_DATABASES} databases` });
+    }
+    return this.#store(existing ?? (await this.createDatabase(name)), linesOf(body.toString()).map(asIn1));
+  }
+
+  async #store(database: Database, lines: string[]): Promise<Reply> {
+    if (lines.length === 0) return text(400, 'empty write');
+    const refused = new Map<number, string>();
+    for (const { index, reason } of await this.backend.unparsable(lines)) refused.set(index, reason);
+    for (const [index, line] of lines.entries()) {
+      if (refused.has(index)) continue;
+      const conflict = this.#conflict(database, parseLine(line));
+      if (conflict !== undefined) refused.set(index, conflict);
+    }
+    const good = lines.filter((_, index) => !refused.has(index));
+    const { status, error } = await this.backend.write(database.policy, good.join('\n'));
+    if (status !== 204) throw new Unknown(`1.x says ${status}: ${error}`);
+    if (refused.size === 0) return { status: 204 };
+    const data = [...refused]
+      .sort(([a], [b]) => a - b)
+      .map(([index, reason]): RefusedLine => ({
+        error_message: reason,
+        line_number: index + 1,
+        original_line: Buffer.from(lines[index] ?? '')
+          .subarray(0, QUOTED)
+          .toString(),
+      }));
+    return json(400, { error: 'partial write of line protocol occurred', data });
+  }
+
+  /** Why the line does not fit its table; when it does, its columns become the table's. */
+  #conflict(database: Database, line: ParsedLine): string | undefined {
+    const table = database.tables.get(line.measurement) ?? new Map<string, string>();
+    const columns = columnsOf(line);
+    for (const [name, type] of columns) {
+      const expected = table.get(name);
+      if (expected !== undefined && expected !== type) {
+        return `invalid column type for column '${name}', expected ${expected}, got ${type}`;
+      }
+    }
+    for (const [name, type] of columns) table.set(name, type);
+    database.tables.set(line.measurement, table);
+    return undefined;
+  }
+
+  async #configure(request: SeenRequest): Promise<Reply> {
+    if (request.method === 'GET') {
+      onlyParameters(request, 'format', 'show_deleted');
+      if (request.query.get('format') !== 'json') throw new Unknown('format');
+      return json(
+        200,
+        ['_internal', ...this.#databases.keys()].map((name) => ({ 'iox::database': name })),
+      );
+    }
+    if (request.method === 'DELETE') {
+      onlyParameters(request, 'db');
+      await this.deleteDatabase(request.query.get('db') ?? '');
+      return { status: 200 };
+    }
+    if (request.method !== 'POST') throw new Unknown('method');
+    const { db } = JSON.parse(request.body.toString()) as { db: string };
+    if (this.#databases.has(db)) return text(409, 'already exists');
+    await this.createDatabase(db);
+    return { status: 200 };
+  }
+}
