@@ -28,7 +28,7 @@ export function forget(pid) {
 }
 
 async function isOurs({ pid, name }) {
-  const { code, output } = await run('ps', ['-o', 'args=', '-p', String(pid)]);
+  const { code, output } = await run('ps', ['-ww', '-o', 'args=', '-p', String(pid)]);
   return code === 0 && output.includes(name === DEMO ? 'demo/start.mjs' : data);
 }
 

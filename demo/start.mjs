@@ -22,6 +22,7 @@ const CHECK_SECONDS = 10;
 const USAGE = 'Usage: npm start            until Ctrl-C\n       npm start -- --check for some seconds, with a verdict';
 
 const options = process.argv.slice(2);
+const checking = options.includes('--check');
 if (options.some((option) => option !== '--check')) {
   console.log(USAGE);
   process.exit(options.includes('--help') ? 0 : 1);
@@ -32,15 +33,16 @@ const stopped = new Promise((resolve, reject) => (stop = { quietly: resolve, bec
 // Whoever waits for it comes later.
 stopped.catch(() => undefined);
 const children = new Children(stop.because);
-let signals = 0;
+// Ctrl-C in a terminal comes twice within milliseconds: from the terminal, and once more from npm. A later one means it.
+const IMPATIENT_AFTER = 1000;
+let signalledAt;
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
   process.on(signal, () => {
-    signals += 1;
-    if (signals > 1) {
-      children.kill();
-      process.exit(1);
-    }
+    signalledAt ??= Date.now();
     stop.quietly('stopped');
+    if (Date.now() - signalledAt < IMPATIENT_AFTER) return;
+    children.kill();
+    process.exit(1);
   });
 }
 
@@ -90,8 +92,8 @@ async function runCheck(running) {
 async function main() {
   // A signal while things start ends the start at once; what runs by then is stopped below.
   const running = await Promise.race([start(), stopped]);
-  if (running === 'stopped') return true;
-  if (options.includes('--check')) return (await runCheck(running)) === true;
+  if (running === 'stopped') return !checking;
+  if (checking) return (await runCheck(running)) === true;
   await stopped;
   return true;
 }

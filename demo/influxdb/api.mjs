@@ -77,14 +77,17 @@ const makeBucket = {
 
   async 2(server, name, seconds) {
     const headers = { ...authorization(server), 'content-type': 'application/json' };
-    const named = `?org=${encodeURIComponent(server.organization)}`;
-    const found = await request(server, `/api/v2/buckets${named}&name=${encodeURIComponent(name)}`, { headers });
-    if (found.ok && JSON.parse(found.text).buckets.length > 0) return;
-    const organizations = await request(server, `/api/v2/orgs${named}`, { headers });
-    if (!organizations.ok) throw refused(server, `find the organization ${server.organization}`, organizations);
-    const [organization] = JSON.parse(organizations.text).orgs;
-    const body = { orgID: organization.id, name, retentionRules: [{ type: 'expire', everySeconds: seconds }] };
-    const made = await request(server, '/api/v2/buckets', { method: 'POST', headers, body: JSON.stringify(body) });
+    const list = async (filter) => {
+      const parameters = new URLSearchParams({ org: server.organization, ...filter });
+      const answer = await request(server, `/api/v2/buckets?${parameters}`, { headers });
+      if (!answer.ok) throw refused(server, `list the buckets of ${server.organization}`, answer);
+      return JSON.parse(answer.text).buckets;
+    };
+    if ((await list({ name })).length > 0) return;
+    // An organization always has buckets of the system's own, and they know its id.
+    const [{ orgID } = {}] = await list({});
+    const body = JSON.stringify({ orgID, name, retentionRules: [{ type: 'expire', everySeconds: seconds }] });
+    const made = await request(server, '/api/v2/buckets', { method: 'POST', headers, body });
     if (!made.ok) throw refused(server, `create the bucket ${name}`, made);
   },
 
