@@ -1,6 +1,6 @@
 // What the entry points of tests and bench have in common: running commands, and installing npm packages.
 import { spawnSync } from 'node:child_process';
-import { existsSync, statSync } from 'node:fs';
+import { existsSync, lstatSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -15,10 +15,12 @@ export function run(command, args, { cwd = root, env = process.env } = {}) {
   return status === 0;
 }
 
-/** npm ci, unless what is installed is newer than the lock file. */
+/** npm ci, unless what is installed is newer than the lock file, or belongs to another folder: npm would empty that. */
 export function install(folder) {
+  const modules = join(folder, 'node_modules');
+  if (existsSync(modules) && lstatSync(modules).isSymbolicLink()) return true;
   const lock = join(folder, 'package-lock.json');
-  const installed = join(folder, 'node_modules/.package-lock.json');
+  const installed = join(modules, '.package-lock.json');
   if (existsSync(installed) && statSync(installed).mtimeMs >= statSync(lock).mtimeMs) return true;
   return run('npm', ['ci', '--no-audit', '--no-fund', '--loglevel=error'], { cwd: folder });
 }
