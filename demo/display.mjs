@@ -2,6 +2,8 @@ import { describe, readCounts } from './metrics.mjs';
 
 const TERMINAL_SECONDS = 1;
 const LOG_SECONDS = 5;
+/** Of a terminal that does not know its own. */
+const WIDTH = 80;
 
 /** Shows the counts until it is told to stop: on one line of a terminal, or as a line every few seconds. */
 export function showCounts(nodeRed) {
@@ -10,7 +12,7 @@ export function showCounts(nodeRed) {
     const counts = await readCounts(nodeRed).catch(() => undefined);
     if (!counts || stopped) return;
     const text = describe(counts);
-    if (isTTY) process.stdout.write(`\r\x1b[K${text.slice(0, process.stdout.columns - 1)}`);
+    if (isTTY) process.stdout.write(`\r\x1b[K${text.slice(0, (process.stdout.columns || WIDTH) - 1)}`);
     else console.log(text);
   };
   let stopped = false;

@@ -46,13 +46,9 @@ export const total = (numbers) => Object.values(numbers).reduce((sum, number) =>
 export function describe({ received, verified, rejected, written, refused, queued }) {
   const codes = Object.entries(rejected).sort(([a], [b]) => (a < b ? -1 : 1));
   const reasons = codes.map(([code, number]) => `${code} ${number}`).join(', ');
-  const parts = [
-    `${received} received`,
-    `${verified} verified`,
-    `${total(rejected)} rejected${reasons && ` (${reasons})`}`,
-    `${written} written`,
-    `${queued} queued`,
-  ];
+  const parts = [`${received} received`, `${verified} verified`, `${written} written`, `${queued} queued`];
   if (refused > 0) parts.push(`${refused} refused`);
+  // Last: on a narrow terminal the end of the line is cut.
+  parts.push(`${total(rejected)} rejected${reasons && ` (${reasons})`}`);
   return parts.join(' · ');
 }
