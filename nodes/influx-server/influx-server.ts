@@ -1,0 +1,134 @@
+import { join } from 'node:path';
+import type { Node, NodeAPI } from 'node-red';
+import { reasonOf } from '../lib/errors';
+import { connect, type ConnectOptions } from '../lib/influx/server';
+
+import { configNode } from '../lib/runtime/config-nodes';
+import { EndpointError, addJsonEndpoint, secretMember, textMember } from '../lib/runtime/endpoint';
+import { addCollector, serveMetrics } from '../lib/runtime/metrics';
+import { MinuteLog } from '../lib/runtime/minute-log';
+import { tlsOptionsOf } from '../lib/runtime/tls-options';
+import { inUserDirectory } from '../lib/runtime/user-directory';
+import {
+  DEFAULT_QUEUE_LIMIT,
+  DEFAULT_TIMEOUT,
+  type InfluxServerConfig,
+  type InfluxServerCredentials,
+  type ServerVersion,
+} from './config';
+import { Delivery, type Report } from './delivery';
+import { queueMetrics } from './queue-metrics';
+
+const MEGABYTE = 1_000_000;
+
+/** What other nodes see of the server. */
+export interface InfluxServerNode extends Node<InfluxServerCredentials> {
+  /** The durable way there; undefined when the settings can never work. */
+  delivery: Delivery | undefined;
+}
+
+/** Settings of the connection, from the deployed node or from the dialog. */
+type ConnectionSettings = Pick<
+  InfluxServerConfig,
+  'url' | 'serverVersion' | 'organization' | 'database' | 'tls' | 'timeout'
+>;
+
+export default function register(RED: NodeAPI): void {
+  function InfluxServer(this: InfluxServerNode, config: InfluxServerConfig) {
+    RED.nodes.createNode(this, config);
+    const log = new MinuteLog((text) => this.warn(text));
+    const report: Report = (level, name, values) => {
+      const text = RED._(`influx-server.report.${name}`, values);
+      if (level === 'log') this.log(text);
+      else log.say(`${name} ${values.bucket ?? ''}`, text);
+    };
+    try {
+      this.delivery = new Delivery({
+        directory: storeDirectory(),
+        server: this.id,
+        limitBytes: (Number(config.queueLimit) || DEFAULT_QUEUE_LIMIT) * MEGABYTE,
+        connection: connectionOptions(config, this.credentials),
+        report,
+      });
+    } catch (error) {
+      this.error(reasonOf(error));
+      return;
+    }
+    const { delivery } = this;
+    const stopCollecting = addCollector(() => queueMetrics(this.id, delivery.totals()));
+    this.on('close', (done: () => void) => {
+      void delivery.close().finally(() => {
+        stopCollecting();
+        log.close();
+        done();
+      });
+    });
+  }
+
+  RED.nodes.registerType('influx-server', InfluxServer as (this: Node, config: InfluxServerConfig) => void, {
+    credentials: { token: { type: 'password' }, username: { type: 'text' }, password: { type: 'password' } },
+    settings: { influxServerStore: { value: '', exportable: false } },
+  });
+  serveMetrics(RED);
+
+  addJsonEndpoint(RED, 'influx-server/test', 'influx-server.write', async (body) => {
+    const deployed = configNode(RED, textMember(body, 'id'), 'influx-server') as InfluxServerNode | undefined;
+    const secret = (name: 'token' | 'password') => secretMember(body, name, deployed?.credentials[name]);
+    let connection;
+    try {
+      connection = connect(
+        connectionOptions(
+          {
+            url: textMember(body, 'url'),
+            serverVersion: textMember(body, 'serverVersion') as ServerVersion,
+            organization: textMember(body, 'organization'),
+            database: textMember(body, 'database'),
+            tls: textMember(body, 'tls'),
+            timeout: textMember(body, 'timeout'),
+          },
+          {
+            ...withText('token', secret('token')),
+            ...withText('username', textMember(body, 'username')),
+            ...withText('password', secret('password')),
+          },
+        ),
+      );
+    } catch (error) {
+      throw new EndpointError('invalid-settings', reasonOf(error));
+    }
+    try {
+      return await connection.test();
+    } finally {
+      connection.close();
+    }
+  });
+
+  function storeDirectory(): string {
+    const { influxServerStore } = RED.settings as { influxServerStore?: unknown };
+    const chosen = typeof influxServerStore === 'string' && influxServerStore !== '' ? influxServerStore : undefined;
+    return inUserDirectory(RED, chosen ?? join('mqtt2influx', 'store'));
+  }
+
+  function connectionOptions(
+    settings: ConnectionSettings,
+    credentials: InfluxServerCredentials | undefined,
+  ): ConnectOptions {
+    const tls = tlsOptionsOf(RED, settings.tls);
+    return {
+      version: settings.serverVersion,
+      url: settings.url,
+      timeout: (Number(settings.timeout) || DEFAULT_TIMEOUT) * 1000,
+      ...withText('organization', settings.organization),
+      ...withText('database', settings.database),
+      ...withText('token', credentials?.token),
+      ...withText('username', credentials?.username),
+      ...withText('password', credentials?.password),
+      ...(tls && { tls }),
+    };
+  }
+}
+
+/** A member for an object literal, or nothing where the text is empty. */
+function withText<K extends string>(name: K, text: string | undefined): Partial<Record<K, string>> {
+  return text === undefined || text === '' ? {} : ({ [name]: text } as Record<K, string>);
+}
