@@ -1,7 +1,7 @@
 // Builds dist/ from nodes/: tsc emits the runtime halves one to one, esbuild bundles each editor half into the HTML file
-// that Node-RED reads beside the node's .js. Any type error fails the build.
+// that Node-RED reads beside the node's .js. It is made aside and renamed: a build that fails leaves dist/ as it was.
 import { execFileSync } from 'node:child_process';
-import { cpSync, existsSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, readFileSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -9,7 +9,8 @@ import { build } from 'esbuild';
 
 const root = dirname(fileURLToPath(import.meta.url));
 const source = join(root, 'nodes');
-const target = join(root, 'dist');
+const finished = join(root, 'dist');
+const target = join(root, `dist.${process.pid}.tmp`);
 const tsc = createRequire(import.meta.url).resolve('typescript/bin/tsc');
 
 function compile(project, ...options) {
@@ -44,17 +45,18 @@ async function buildNode(type) {
   }
 }
 
-rmSync(target, { recursive: true, force: true });
 try {
-  compile('tsconfig.json');
+  compile('tsconfig.json', '--outDir', target);
   compile('tsconfig.editor.json');
   const types = readdirSync(source, { withFileTypes: true })
     .filter((entry) => entry.isDirectory() && existsSync(join(source, entry.name, 'editor.ts')))
     .map((entry) => entry.name);
   await Promise.all(types.map(buildNode));
+  rmSync(finished, { recursive: true, force: true });
+  renameSync(target, finished);
 } catch (error) {
-  // tsc and esbuild have printed what is wrong; half a build must not be mistaken for a whole one.
   rmSync(target, { recursive: true, force: true });
+  // tsc and esbuild have printed what is wrong.
   if (error instanceof Error && !('status' in error)) console.error(error.message);
   process.exit(1);
 }

@@ -3,7 +3,7 @@ const globals = require('globals');
 const tseslint = require('typescript-eslint');
 
 module.exports = tseslint.config(
-  { ignores: ['dist/', 'node_modules/', 'test/runtimes/', 'test/results/', '.demo/'] },
+  { ignores: ['dist/', 'dist.*.tmp/', 'node_modules/', 'test/runtimes/', 'test/results/', '.demo/'] },
   js.configs.recommended,
   { files: ['**/*.{js,mjs}'], languageOptions: { globals: globals.node } },
   { files: ['eslint.config.js'], languageOptions: { sourceType: 'commonjs' } },
