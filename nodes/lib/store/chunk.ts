@@ -7,9 +7,9 @@ import { parseKey, sequenceOf, type Priority } from './keys';
  *
  * | offset | bytes | what |
  * | --- | --- | --- |
- * | 0 | 1 | version of this layout: 1 |
- * | 1 | 1 | 1: a line holds a line break (inside a string), so the lengths of all lines are given; else 0 |
- * | 2 | 4 | CRC-32C of the key and of all bytes after this field |
+ * | 0 | 4 | CRC-32C of the key and of all bytes after this field |
+ * | 4 | 1 | version of this layout: 1 |
+ * | 5 | 1 | 1: a line holds a line break (inside a string), so the lengths of all lines are given; else 0 |
  * | 6 | 4 | number of lines |
  * | 10 | 8 | when the first line was accepted: ms since 1970, a double |
  * | 18 | 2 | bytes of the origin |
@@ -37,7 +37,7 @@ export interface Chunk {
 }
 
 const VERSION = 1;
-const CHECKED_FROM = 6;
+const CHECKED_FROM = 4;
 const HEADER = 20;
 const WITH_LENGTHS = 1;
 
@@ -60,8 +60,8 @@ export function encodeChunk({ key, origin, acceptedAt, lines, multiline }: Chunk
   const originBytes = Buffer.from(origin);
   const textStart = HEADER + originBytes.length + (multiline ? 4 * lines.length : 0);
   const value = Buffer.allocUnsafe(textStart + bytes);
-  value.writeUInt8(VERSION, 0);
-  value.writeUInt8(multiline ? WITH_LENGTHS : 0, 1);
+  value.writeUInt8(VERSION, 4);
+  value.writeUInt8(multiline ? WITH_LENGTHS : 0, 5);
   value.writeUInt32LE(lines.length, 6);
   value.writeDoubleLE(acceptedAt, 10);
   value.writeUInt16LE(originBytes.length, 18);
@@ -69,15 +69,15 @@ export function encodeChunk({ key, origin, acceptedAt, lines, multiline }: Chunk
   if (multiline)
     lines.forEach((line, index) => value.writeUInt32LE(line.length, textStart + 4 * (index - lines.length)));
   value.write(text, textStart);
-  value.writeUInt32LE(checksum(key, value), 2);
+  value.writeUInt32LE(checksum(key, value), 0);
   return { value, bytes };
 }
 
 /** The chunk stored under `key`; undefined when key or value are damaged. */
 export function decodeChunk(key: string, value: Buffer): StoredChunk | undefined {
   const parsed = parseKey(key);
-  if (parsed === undefined || value.length < HEADER || value.readUInt8(0) !== VERSION) return undefined;
-  if (value.readUInt32LE(2) !== checksum(key, value)) return undefined;
+  if (parsed === undefined || value.length < HEADER || value.readUInt8(4) !== VERSION) return undefined;
+  if (value.readUInt32LE(0) !== checksum(key, value)) return undefined;
   return new StoredChunk(key, parsed.bucket, parsed.priority, value);
 }
 
@@ -129,6 +129,6 @@ export class StoredChunk implements Chunk {
   }
 
   #multiline(value: Buffer): boolean {
-    return value.readUInt8(1) === WITH_LENGTHS;
+    return value.readUInt8(5) === WITH_LENGTHS;
   }
 }

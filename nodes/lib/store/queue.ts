@@ -182,10 +182,10 @@ export class PointQueue {
    * when it can be written to again. If the process ends before, they are in the queue again: to write a point to InfluxDB
    * once more changes nothing there.
    */
-  remove(chunks: readonly Chunk[], outcome: RemovalOutcome = {}): Promise<void> {
+  async remove(chunks: readonly Chunk[], outcome: RemovalOutcome = {}): Promise<void> {
     for (const chunk of chunks) this.#takenOf(chunk);
-    if (chunks.length === 0 || this.#closed !== undefined) return Promise.resolve();
-    return new Promise((resolve) => {
+    if (chunks.length === 0 || this.#closed !== undefined) return;
+    await new Promise<void>((resolve) => {
       this.#removals.push({ chunks, refused: outcome.refused ?? [], resolve });
       this.#run();
     });
