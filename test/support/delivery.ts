@@ -47,12 +47,26 @@ export async function expectNothingLost(
   except: Iterable<string> = [],
   place: { database: string; bucket: string } = { database: 'iot', bucket: 'raw' },
 ): Promise<number> {
+  const excepted = new Set(except);
+  const look = async () => {
+    const { stored, faults } = await readings.compare(rig.influxd, place.database, place.bucket);
+    const lost = acceptedReadings(rig).filter((identity) => !stored.has(identity) && !excepted.has(identity));
+    return { stored, faults, lost };
+  };
+  await waitUntilWritten(rig);
+  // Right after a start the queue may not have been opened yet, and seem empty.
+  const { stored, faults, lost } = await until(
+    'every accepted reading is stored',
+    look,
+    (seen) => seen.lost.length === 0,
+    {
+      deadline: 30_000,
+      interval: 500,
+    },
+  );
+  expect(faults).toEqual([]);
+  expect(lost).toEqual([]);
   await waitUntilWritten(rig);
   expectAccountsBalance(await rig.nodeRed.metrics());
-  const { stored, faults } = await readings.compare(rig.influxd, place.database, place.bucket);
-  expect(faults).toEqual([]);
-  const excepted = new Set(except);
-  const lost = acceptedReadings(rig).filter((identity) => !stored.has(identity) && !excepted.has(identity));
-  expect(lost).toEqual([]);
   return stored.size;
 }

@@ -176,9 +176,10 @@ bind-address = "127.0.0.1:${rpcPort}"
     },
     async points(database, retentionPolicy, measurement) {
       const source = `${quoted(retentionPolicy)}.${quoted(measurement)}`;
+      const rows = await influxd.query(`SELECT * FROM ${source}`, database);
+      // Asked afterwards, so that the tags of every row are known.
       const tagKeys = await influxd.query(`SHOW TAG KEYS FROM ${source}`, database);
       const tagNames = new Set(tagKeys.map((row) => row['tagKey'] ?? ''));
-      const rows = await influxd.query(`SELECT * FROM ${source}`, database);
       return rows.map((row) => {
         const point: StoredPoint = { time: row['time'] ?? '', tags: {}, fields: {} };
         for (const [name, value] of Object.entries(row)) {
