@@ -3,7 +3,7 @@ import type { Chunk, PointQueue } from '../store/queue';
 import { Alarm } from './alarm';
 import type { RefusedLine, WriteOutcome } from './outcome';
 import { findRefused, type Verdict } from './refused-lines';
-import { Backoff, CONFIGURATION, RETRY } from './retry';
+import { Backoff, type BackoffOptions } from './retry';
 import type { InfluxServer } from './server';
 
 /** What the writer of a bucket is doing. */
@@ -26,6 +26,10 @@ export interface BucketWriterOptions {
   batchLines: number;
   /** Milliseconds that points wait for others to be written with. */
   batchMilliseconds: number;
+  /** Waits while the server cannot be reached or has too much to do. */
+  retry: BackoffOptions;
+  /** Waits while an operator must put something right. */
+  configuration: BackoffOptions;
   /** The batch is in InfluxDB but for the refused lines, and off the queue. */
   onWritten(chunks: readonly Chunk[], refused: readonly number[], milliseconds: number): void;
   /** A line of one of the chunks is refused for good. */
@@ -43,8 +47,8 @@ export class BucketWriter {
   readonly #options: BucketWriterOptions;
   readonly #alarm = new Alarm();
   readonly #abort = new AbortController();
-  readonly #retry = new Backoff(RETRY);
-  readonly #configuration = new Backoff(CONFIGURATION);
+  readonly #retry: Backoff;
+  readonly #configuration: Backoff;
   readonly #ended: Promise<void>;
   /** Settles when the writer is closed. */
   #close: () => void = () => undefined;
@@ -60,6 +64,8 @@ export class BucketWriter {
 
   constructor(options: BucketWriterOptions) {
     this.#options = options;
+    this.#retry = new Backoff(options.retry);
+    this.#configuration = new Backoff(options.configuration);
     this.#lines = options.batchLines;
     this.#ended = this.#run();
   }

@@ -12,7 +12,7 @@ export interface BatchLine {
 /** Which lines a refusal is about, as far as its text tells. */
 export interface Cause {
   /** The lines of a request that it may be about; empty when the text does not tell. */
-  suspects(lines: readonly BatchLine[]): BatchLine[];
+  suspects: (lines: readonly BatchLine[]) => BatchLine[];
   /** Lines certainly refused for it. InfluxDB counts one shard and one cause only, so there may be more of them. */
   dropped: number;
 }

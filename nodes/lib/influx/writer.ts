@@ -3,6 +3,7 @@ import { Listeners } from '../store/listeners';
 import type { Chunk, PointQueue } from '../store/queue';
 import { BucketWriter, type BucketState } from './bucket-writer';
 import { parseLine } from './parse-line';
+import { CONFIGURATION, RETRY, type BackoffOptions } from './retry';
 import type { InfluxServer } from './server';
 
 export type { BucketState } from './bucket-writer';
@@ -12,6 +13,10 @@ export interface WriterOptions {
   batchLines?: number;
   /** Milliseconds that points wait for others to be written with. Default 200. */
   batchMilliseconds?: number;
+  /** Waits while the server cannot be reached or has too much to do. Default: 1 s, doubling up to 60 s. */
+  retry?: BackoffOptions;
+  /** Waits while an operator must put something right. Default: 2 s, doubling up to 30 s. */
+  configuration?: BackoffOptions;
 }
 
 /** Points of one node that are in InfluxDB now. */
@@ -55,8 +60,7 @@ function pointOf(bucket: string, line: string): Point | undefined {
 export class Writer {
   readonly #queue: PointQueue;
   readonly #server: InfluxServer;
-  readonly #batchLines: number;
-  readonly #batchMilliseconds: number;
+  readonly #settings: Required<WriterOptions>;
   readonly #buckets = new Map<string, BucketWriter>();
   readonly #written = new Listeners<WrittenBatch>();
   readonly #refused = new Listeners<RefusedPoint>();
@@ -66,8 +70,13 @@ export class Writer {
   constructor(queue: PointQueue, server: InfluxServer, options: WriterOptions = {}) {
     this.#queue = queue;
     this.#server = server;
-    this.#batchLines = options.batchLines ?? server.batchLines;
-    this.#batchMilliseconds = options.batchMilliseconds ?? BATCH_MILLISECONDS;
+    this.#settings = {
+      batchLines: server.batchLines,
+      batchMilliseconds: BATCH_MILLISECONDS,
+      retry: RETRY,
+      configuration: CONFIGURATION,
+      ...options,
+    };
   }
 
   /** Begins with what the queue holds, and goes on with what comes into it. */
@@ -109,8 +118,7 @@ export class Writer {
         bucket,
         queue: this.#queue,
         server: this.#server,
-        batchLines: this.#batchLines,
-        batchMilliseconds: this.#batchMilliseconds,
+        ...this.#settings,
         onWritten: (chunks, refused, milliseconds) => this.#reportWritten(bucket, chunks, refused, milliseconds),
         onRefused: ({ origin }, line, reason) => {
           const point = pointOf(bucket, line);
