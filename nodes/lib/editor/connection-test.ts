@@ -7,12 +7,12 @@ import { translate } from './translate';
 interface TestAnswer {
   ok: boolean;
   code: string;
+  /** What the runtime found, in words. */
   message: string;
-  serverVersion?: string;
 }
 
-/** What to do about it, for the outcomes that a person can mend here. */
 const EXPLANATIONS: Record<string, string> = {
+  ok: 'influx-server.test.ok',
   unreachable: 'influx-server.test.unreachable',
   timeout: 'influx-server.test.timeout',
   tls: 'influx-server.test.tls',
@@ -20,6 +20,7 @@ const EXPLANATIONS: Record<string, string> = {
   forbidden: 'influx-server.test.forbidden',
   'not-found': 'influx-server.test.not-found',
   'wrong-version': 'influx-server.test.wrong-version',
+  unexpected: 'influx-server.test.unexpected',
 };
 
 const OPTIONS = ['url', 'serverVersion', 'organization', 'database', 'timeout', 'token', 'username', 'password'];
@@ -41,12 +42,12 @@ export function prepareConnectionTest(id: string): void {
     const options = Object.fromEntries(OPTIONS.map((option) => [option, fieldValue(option)]));
     try {
       const answer = await ask<TestAnswer>('influx-server/test', { id, ...options, tls: chosenNode('tls') });
-      if (answer.ok) show('success', success(answer));
-      else show('failure', explanation(answer.code), [answer.message].filter(Boolean));
+      show(answer.ok ? 'success' : 'failure', explanation(answer.code), [answer.message].filter(Boolean));
     } catch (error) {
       show('failure', translate('influx-server.test.not-run'), [reason(error)].filter(Boolean));
     } finally {
-      button.prop('disabled', false);
+      // A button that is disabled loses the focus, and with it the place of whoever uses the keyboard.
+      button.prop('disabled', false).trigger('focus');
     }
   };
   button.on('click', () => void test());
@@ -57,14 +58,8 @@ export function prepareConnectionTest(id: string): void {
   });
 }
 
-function success({ serverVersion }: TestAnswer): string {
-  return serverVersion === undefined
-    ? translate('influx-server.test.ok')
-    : translate('influx-server.test.ok-version', { version: serverVersion });
-}
-
 function explanation(code: string): string {
-  return translate(EXPLANATIONS[code] ?? 'influx-server.test.failed');
+  return translate(EXPLANATIONS[code] ?? 'influx-server.test.unexpected');
 }
 
 function reason(error: unknown): string {
