@@ -32,11 +32,11 @@ const IDLE = '(idle)';
 const UNKNOWN = 'other';
 
 /** Engine frames that are nobody's call. */
-const BY_NAME: Record<string, string> = {
-  '(garbage collector)': 'garbage collector',
-  '(idle)': IDLE,
-  '(program)': 'engine and system calls',
-};
+const BY_NAME = new Map([
+  ['(garbage collector)', 'garbage collector'],
+  ['(idle)', IDLE],
+  ['(program)', 'engine and system calls'],
+]);
 
 /** Who owns the self time of a function, by the file it is in; the first that fits. */
 const BY_FILE: [RegExp, string][] = [
@@ -63,7 +63,7 @@ const BARE_FUNCTIONS: [RegExp, string][] = [
 ];
 
 function ownerOf({ functionName, url }: ProfileNode['callFrame']): string | undefined {
-  const named = BY_NAME[functionName];
+  const named = BY_NAME.get(functionName);
   if (named !== undefined) return named;
   // What ajv compiles has no file.
   if (url === '' && /^validate\d+$/.test(functionName)) return 'payload check';
