@@ -17,6 +17,10 @@ export function prepareDeviceKey(id: string): void {
   };
   const show = async () => {
     forget();
+    if (device.val() === '') {
+      showResult(result, 'failure', translate('iot-keyring.error.no-device'));
+      return;
+    }
     try {
       const answer = await ask<{ key: string }>('iot-keyring/device-key', {
         id,

@@ -13,7 +13,9 @@ export function makeConfigButtonsReachable(prefix: string, option: string, type:
     $(`#${prefix}-btn-${option}-${action}`)
       .attr({ role: 'button', tabindex: 0, 'aria-label': name })
       .on('keydown', function (event) {
-        if (event.key !== 'Enter' && event.key !== ' ') return;
+        // With a modifier it is a shortcut of the editor: Ctrl+Enter saves the dialog.
+        const modified = event.ctrlKey || event.metaKey || event.altKey || event.shiftKey;
+        if (modified || (event.key !== 'Enter' && event.key !== ' ')) return;
         event.preventDefault();
         $(this).trigger('click');
       });

@@ -26,6 +26,8 @@ export class DocumentEditor {
   #timer: number | undefined;
   /** Number of the newest check: the answers to older ones are dropped. */
   #check = 0;
+  /** The text has come back from the large editor, which is still closing. */
+  #focusWhenBack = false;
 
   constructor() {
     this.#editor = RED.editor.createEditor({
@@ -50,7 +52,7 @@ export class DocumentEditor {
     this.#checkSoon();
   }
 
-  /** Fills what the other rows leave of the dialog's height. */
+  /** Fills what the other rows leave of the dialog's height. Also called when the dialog comes back. */
   resize(): void {
     const form = $('#node-config-dialog-edit-form');
     let height = form.height() ?? 0;
@@ -59,8 +61,13 @@ export class DocumentEditor {
     });
     const row = form.children('.node-text-editor-row');
     height -= (row.outerHeight(true) ?? 0) - (row.height() ?? 0);
-    $('#iot-registry-document').css('height', `${Math.max(height, LEAST_HEIGHT)}px`);
+    const container = $('#iot-registry-document');
+    container.css('height', `${Math.max(height, LEAST_HEIGHT)}px`);
     this.#editor.resize();
+    if (this.#focusWhenBack && container.is(':visible')) {
+      this.#focusWhenBack = false;
+      this.#editor.focus();
+    }
   }
 
   save(): void {
@@ -106,7 +113,7 @@ export class DocumentEditor {
       focus: true,
       complete: (value: string) => {
         this.#editor.setValue(value, -1);
-        window.setTimeout(() => this.#editor.focus(), 250);
+        this.#focusWhenBack = true;
       },
     });
   }
