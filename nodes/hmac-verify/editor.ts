@@ -11,7 +11,7 @@ const MOST_BYTES = 268_435_455;
 RED.nodes.registerType('hmac-verify', {
   category: 'mqtt2influx',
   categoryDescription: translate('hmac-verify.palette.category'),
-  color: '#87A980',
+  color: '#3FADB5',
   icon: 'hmac-verify.svg',
   inputs: 1,
   outputs: 2,

@@ -7,7 +7,7 @@ import type { InfluxWriteConfig } from './config';
 RED.nodes.registerType('influx-write', {
   category: 'mqtt2influx',
   categoryDescription: translate('influx-write.palette.category'),
-  color: '#87A980',
+  color: '#3FADB5',
   icon: 'influx-write.svg',
   inputs: 1,
   outputs: 2,

@@ -7,7 +7,7 @@ import type { RegistryRouteConfig } from './config';
 RED.nodes.registerType('registry-route', {
   category: 'mqtt2influx',
   categoryDescription: translate('registry-route.palette.category'),
-  color: '#87A980',
+  color: '#3FADB5',
   icon: 'registry-route.svg',
   inputs: 1,
   outputs: 4,

@@ -210,11 +210,13 @@ describe.each(LOOKS)('Node-RED $runtime, $scheme', ({ runtime, scheme }) => {
 
     await editor.page.locator('#iot-registry-document').click();
     await editor.page.keyboard.press('Control+End');
-    await editor.page.keyboard.type('nonsense: true');
+    await editor.page.keyboard.type('nonsense: true\n# as typed');
     await says('Faults: ');
     expect(await result.getAttribute('data-outcome')).toBe('failure');
     expect(await result.locator('li').first().innerText()).toContain('nonsense');
     await look('iot-registry-faults');
+    expect(await editor.value('#node-config-input-document')).toContain('nonsense: true\n# as typed');
+    await editor.page.keyboard.press('Shift+ArrowUp');
     await editor.page.keyboard.press('Shift+Home');
     await editor.page.keyboard.press('Delete');
     await editor.page.keyboard.type('# the end');

@@ -101,7 +101,7 @@ export class EditorPage {
     await this.page.locator('#red-ui-header-button-deploy').click();
     await answered;
     await this.page.waitForFunction(() => !RED.nodes.dirty());
-    await this.page.waitForSelector('#red-ui-header-shade', { state: 'hidden' });
+    await this.page.waitForSelector('.red-ui-deploy-button-spinner', { state: 'hidden' });
   }
 
   async remove(id: string): Promise<void> {

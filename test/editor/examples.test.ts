@@ -32,11 +32,12 @@ describe.each(LOOKS)('Node-RED $runtime, $scheme', ({ runtime, scheme }) => {
   test('every example imports and deploys without an error', async () => {
     expect(examples.length).toBeGreaterThan(0);
     const nodeRed = await startNodeRed({ runtime, settings: { editorTheme: EDITOR_THEME } });
+    const editor = await openEditor(nodeRed.url, scheme);
     for (const path of examples) {
       const name = path.join('/');
       // Without the last one: examples share the ids of their config nodes.
       await nodeRed.deploy([]);
-      const editor = await openEditor(nodeRed.url, scheme);
+      await editor.load();
       await importExample(editor, path);
       const flow = await until(
         `${name} is imported`,
@@ -53,7 +54,7 @@ describe.each(LOOKS)('Node-RED $runtime, $scheme', ({ runtime, scheme }) => {
       await editor.showFlow(flow.find(({ type, label }) => type === 'tab' && label !== 'Flow 1')?.id ?? '');
       await editor.screenshot(shot(runtime, scheme, `example-${path.at(-1)?.replaceAll(' ', '-') ?? ''}`));
       expect(editor.complaints, name).toEqual([]);
-      await editor.close();
     }
+    await editor.close();
   });
 });

@@ -19,6 +19,15 @@ const LEAST_HEIGHT = 150;
 /** Node-RED's code editor: Ace, or Monaco behind the same methods and some of its own. */
 type CodeEditor = AceAjax.Editor & { updateOptions?(options: Record<string, unknown>): void };
 
+const MONACO_OPTIONS = {
+  // It would take a third of a dialog.
+  minimap: { enabled: false },
+  // Words out of the document: Enter after `true` must not make it `temperature`.
+  quickSuggestions: false,
+  // Monaco in Node-RED 4.1 fails when it is closed while it suggests text.
+  inlineSuggest: { enabled: false },
+};
+
 /** The code editor for an inline registry, with the check of what is in it. */
 export class DocumentEditor {
   readonly #editor: CodeEditor;
@@ -35,8 +44,7 @@ export class DocumentEditor {
       mode: 'ace/mode/yaml',
       value: String($('#node-config-input-document').val()),
     });
-    // A minimap takes a third of a dialog; Monaco in Node-RED 4.1 fails on closing while it is suggesting text.
-    this.#editor.updateOptions?.({ minimap: { enabled: false }, inlineSuggest: { enabled: false } });
+    this.#editor.updateOptions?.(MONACO_OPTIONS);
     this.#editor.getSession().on('change', () => {
       $('#node-config-input-document').val(this.#editor.getValue()).trigger('change');
       this.#checkSoon();

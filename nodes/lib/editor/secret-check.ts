@@ -6,8 +6,9 @@ const DEPLOYED = '__PWRD__';
 /** What is wrong with a typed secret; the runtime reads it in the same way. */
 export function secretFault(secret: string, encoding: string): string | undefined {
   if (secret === DEPLOYED) return undefined;
-  if (encoding === 'base64' && !isBase64(secret)) return translate('iot-keyring.error.base64');
-  if (encoding === 'hex' && !/^(?:[0-9a-f]{2})+$/i.test(secret)) return translate('iot-keyring.error.hex');
+  const written = secret.trim();
+  if (encoding === 'base64' && !isBase64(written)) return translate('iot-keyring.error.base64');
+  if (encoding === 'hex' && !/^(?:[0-9a-f]{2})+$/i.test(written)) return translate('iot-keyring.error.hex');
   return undefined;
 }
 
@@ -17,6 +18,11 @@ export function isMoment(text: string): boolean {
   return form.test(text) && !Number.isNaN(Date.parse(text));
 }
 
+/** Decoding passes over what does not belong there; what is encoded again shows it. */
 function isBase64(text: string): boolean {
-  return /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/.test(text);
+  try {
+    return text !== '' && btoa(atob(text)) === text;
+  } catch {
+    return false;
+  }
 }
