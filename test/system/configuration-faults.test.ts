@@ -58,9 +58,8 @@ describe.each(runtimes('4'))('InfluxDB is not as configured (Node-RED %s)', (run
     await rig.nodeRed.waitForLog(/authorization failed/);
 
     // Now it is who it says, but may not write.
-    const mark = rig.nodeRed.mark();
     await rig.influxd.query(`SET PASSWORD FOR writer = 'secret word'`);
-    await rig.nodeRed.waitForLog(/not authorized to write/, mark);
+    await rig.waitForStatus(ids.write, /^red dot .*not authorized to write/);
     await rig.influxd.query('GRANT WRITE ON iot TO writer');
     expect(await expectNothingLost(rig, readings)).toBe(COUNT);
     await rig.waitForStatus(ids.write, /^green/);
