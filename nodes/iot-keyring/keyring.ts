@@ -28,7 +28,7 @@ export interface KeyringOptions {
   now?: () => number;
 }
 
-/** Devices whose keys are kept ready; the one kept longest gives way. About 0.3 KB each. */
+/** Devices whose keys are kept ready; the one kept longest gives way. About 1 KB each. */
 const MAXIMUM_CACHED_DEVICES = 131_072;
 
 /**

@@ -35,6 +35,6 @@ function decode(text: string, encoding: 'base64' | 'hex'): Buffer {
 }
 
 /** The key of one device under a master secret: HMAC-SHA-256(master, UTF-8 device id), 32 bytes. */
-export function deriveDeviceKey(master: Buffer | MessageKey, device: string): Buffer {
+export function deriveDeviceKey(master: Buffer, device: string): Buffer {
   return createHmac('sha256', master).update(device, 'utf8').digest();
 }

@@ -12,14 +12,8 @@ export function pythonFloat(value: number): string {
 /** Both languages write the shortest digits that read back as the same double; Python pads the exponent to two digits. */
 function exponentForm(value: number): string {
   const text = value.toExponential();
-  return text.charAt(text.length - 2) === 'e' || !isDigit(text, text.length - 2)
-    ? `${text.slice(0, -1)}0${text.slice(-1)}`
-    : text;
-}
-
-function isDigit(text: string, at: number): boolean {
-  const code = text.charCodeAt(at);
-  return code >= 0x30 && code <= 0x39;
+  const digits = text.indexOf('e') + 2;
+  return text.length - digits > 1 ? text : `${text.slice(0, digits)}0${text.slice(digits)}`;
 }
 
 /** A string in quotes with `ensure_ascii`: everything but the printable ASCII characters is escaped, DEL too. */

@@ -1,0 +1,132 @@
+import { describe, expect, test } from 'vitest';
+import { Keyring, type KeyringOptions, type KeysOrMissing } from '../../../nodes/iot-keyring/keyring';
+import { deriveDeviceKey } from '../../../nodes/lib/protocol/key';
+
+const SHARED = { mode: 'shared', encoding: 'text', secret: 'new' } as const;
+const MASTER = { ...SHARED, mode: 'master' } as const;
+
+/** The keys of an answer as text, derived ones in hexadecimal. */
+function keysOf(answer: KeysOrMissing): Record<string, Buffer> {
+  if ('missing' in answer) throw new Error(answer.missing);
+  const { current, previous } = answer.keys;
+  return { current: current.export(), ...(previous && { previous: previous.export() }) };
+}
+
+const text = (secret: string) => Buffer.from(secret);
+const derived = (secret: string, device: string) => deriveDeviceKey(text(secret), device);
+
+describe('shared', () => {
+  test('one key for every device, known or not', () => {
+    const keyring = new Keyring(SHARED);
+    for (const device of ['a', 'b', undefined])
+      expect(keysOf(keyring.keysFor(device))).toEqual({ current: text('new') });
+    expect(keyring.keysFor('a')).toBe(keyring.keysFor('b'));
+    expect(keyring.keyOf('a')).toBe(text('new').toString('base64'));
+  });
+
+  test.each([
+    ['base64', 'AAEC', [0, 1, 2]],
+    ['hex', '0001ff', [0, 1, 255]],
+  ] as const)('written as %s', (encoding, secret, bytes) => {
+    expect(keysOf(new Keyring({ mode: 'shared', encoding, secret }).keysFor('a'))).toEqual({
+      current: Buffer.from(bytes),
+    });
+  });
+});
+
+describe('master', () => {
+  test('a key of its own for each device', () => {
+    const keyring = new Keyring(MASTER);
+    expect(keysOf(keyring.keysFor('a/1'))).toEqual({ current: derived('new', 'a/1') });
+    expect(keysOf(keyring.keysFor('a/2'))).toEqual({ current: derived('new', 'a/2') });
+    expect(keyring.keyOf('a/1')).toBe(derived('new', 'a/1').toString('base64'));
+    expect(keyring.keysFor('a/1'), 'kept, not made again').toBe(keyring.keysFor('a/1'));
+  });
+
+  test('no device, no key', () => {
+    expect(new Keyring(MASTER).keysFor(undefined)).toEqual({
+      missing: expect.stringMatching(/no device is known/) as string,
+    });
+  });
+});
+
+describe('rotation', () => {
+  const until = 1000;
+
+  test.each([
+    ['shared', { current: text('new'), previous: text('old') }, { current: text('new') }],
+    ['master', { current: derived('new', 'a'), previous: derived('old', 'a') }, { current: derived('new', 'a') }],
+  ] as const)('%s: the previous secret is good until its moment, and not from it on', (mode, before, after) => {
+    let now = 0;
+    const keyring = new Keyring({ ...SHARED, mode, previousSecret: 'old', previousUntil: until, now: () => now });
+    expect(keysOf(keyring.keysFor('a'))).toEqual(before);
+    now = until - 1;
+    expect(keysOf(keyring.keysFor('a'))).toEqual(before);
+    now = until;
+    expect(keysOf(keyring.keysFor('a')), 'also where it was cached').toEqual(after);
+    now = 0;
+    expect(keysOf(keyring.keysFor('a')), 'a clock that is put back revives nothing').toEqual(after);
+  });
+
+  test('without a moment it is good as long as it is there', () => {
+    const keyring = new Keyring({ ...SHARED, previousSecret: 'old', now: () => Number.MAX_SAFE_INTEGER });
+    expect(keysOf(keyring.keysFor('a'))).toEqual({ current: text('new'), previous: text('old') });
+  });
+
+  test('the key to program a device with is the new one', () => {
+    const keyring = new Keyring({ ...MASTER, previousSecret: 'old' });
+    expect(keyring.keyOf('a')).toBe(derived('new', 'a').toString('base64'));
+  });
+});
+
+describe('keys of single devices', () => {
+  const deviceKeys = new Map([
+    ['own', 'its own'],
+    ['stolen', null],
+  ]);
+
+  test.each(['shared', 'master'] as const)('%s: instead of every other key, the previous one too', (mode) => {
+    const keyring = new Keyring({ ...SHARED, mode, previousSecret: 'old', deviceKeys });
+    expect(keysOf(keyring.keysFor('own'))).toEqual({ current: text('its own') });
+    expect(keyring.keyOf('own')).toBe(text('its own').toString('base64'));
+    expect(Object.keys(keysOf(keyring.keysFor('other')))).toEqual(['current', 'previous']);
+  });
+
+  test.each(['shared', 'master'] as const)('%s: a revoked device has none', (mode) => {
+    const keyring = new Keyring({ ...SHARED, mode, deviceKeys });
+    expect(keyring.keysFor('stolen')).toEqual({ missing: 'device "stolen" is revoked' });
+    expect(() => keyring.keyOf('stolen')).toThrow('device "stolen" is revoked');
+  });
+
+  test('without any other secret', () => {
+    const keyring = new Keyring({ mode: 'shared', encoding: 'text', deviceKeys });
+    expect(keysOf(keyring.keysFor('own'))).toEqual({ current: text('its own') });
+    expect(keyring.keysFor('other')).toEqual({
+      missing: expect.stringMatching(/"other" is not in the device-key file/) as string,
+    });
+    expect(keyring.keysFor(undefined)).toEqual({ missing: expect.stringMatching(/no device is known/) as string });
+  });
+
+  test('a topic without a device still has the shared key', () => {
+    expect(keysOf(new Keyring({ ...SHARED, deviceKeys }).keysFor(undefined))).toEqual({ current: text('new') });
+  });
+});
+
+test('however many devices there are, their keys stay right', () => {
+  const keyring = new Keyring(MASTER);
+  for (let device = 0; device < 140_000; device++) keyring.keysFor(String(device));
+  expect(keysOf(keyring.keysFor('0'))).toEqual({ current: derived('new', '0') });
+  expect(keysOf(keyring.keysFor('139999'))).toEqual({ current: derived('new', '139999') });
+});
+
+describe('faults name the secret and never show it', () => {
+  test.each<[string, Partial<KeyringOptions>]>([
+    ['there is no secret', { secret: undefined }],
+    ['there is no secret', { secret: '' }],
+    ['secret: the secret is not standard base64 with padding', { encoding: 'base64', secret: 'hunter2!' }],
+    ['secret: the secret is not hexadecimal', { encoding: 'hex', secret: 'hunter2!' }],
+    ['previous secret: the secret is not hexadecimal', { encoding: 'hex', secret: '00', previousSecret: 'hunter2!' }],
+  ])('%s', (reason, options) => {
+    expect(() => new Keyring({ ...SHARED, ...options })).toThrow(new Error(reason));
+  });
+});
