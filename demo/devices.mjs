@@ -45,8 +45,10 @@ export class Devices {
   #connect;
   #sign;
 
-  static async start({ brokerPort, masterSecret }) {
+  /** `malformed`: messages of that kind that the flow has been sent already. */
+  static async start({ brokerPort, masterSecret, malformed }) {
     const devices = new Devices();
+    devices.sent.rejected.malformed = malformed;
     const { connectAsync } = await import('mqtt');
     devices.#sign = signer(masterSecret);
     devices.#connect = async (name) => {

@@ -17,8 +17,9 @@ import { claimFolder } from './leftovers.mjs';
 import { deploy, startNodeRed } from './node-red.mjs';
 import { prepare } from './prepare.mjs';
 import { registeredBuckets } from './registry.mjs';
+import { awaitSubscriptions } from './subscriptions.mjs';
 
-const CHECK_SECONDS = 10;
+const CHECK_SECONDS = 6;
 const USAGE = 'Usage: npm start            until Ctrl-C\n       npm start -- --check for some seconds, with a verdict';
 
 const options = process.argv.slice(2);
@@ -61,7 +62,9 @@ async function start() {
   if (!canCreate(influxdb)) await makeBuckets(influxdb, await registeredBuckets(example.registryDocument));
   const nodeRed = await startNodeRed(children);
   await deploy(nodeRed, demoFlow(example.nodes, { brokerPort: parts.broker.port, influxdb }));
-  parts.devices = await Devices.start({ brokerPort: parts.broker.port, masterSecret: example.masterSecret });
+  const brokerPort = parts.broker.port;
+  const probes = await awaitSubscriptions(nodeRed, brokerPort);
+  parts.devices = await Devices.start({ brokerPort, masterSecret: example.masterSecret, malformed: probes });
   explain(influxdb, nodeRed, example);
   parts.hideCounts = showCounts(nodeRed);
   return { influxdb, nodeRed };
