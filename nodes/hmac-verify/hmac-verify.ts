@@ -32,7 +32,7 @@ export default function register(RED: NodeAPI): void {
       keyring: { keysFor: (device) => keysInForce(keyringNode).keysFor(device) },
       maxBytes: Number(config.maxBytes) || DEFAULT_MAX_BYTES,
     });
-    runtime.onInput((message, send, done) => {
+    runtime.onPacedInput((message, send, done) => {
       message.received = message.payload;
       const verdict = verifier.verify(message.payload, message.topic ?? '');
       if (!verdict.ok) {

@@ -39,6 +39,9 @@ export interface BucketWriterOptions {
   onRecovered(): void;
 }
 
+/** A batch is not waited for any longer when no point has come for this part of the time. */
+const QUIET_PART = 4;
+
 /** Ends the loop wherever it is. */
 class ClosedError extends Error {}
 
@@ -107,23 +110,28 @@ export class BucketWriter {
     }
   }
 
-  /** Waits until a batch is full, or has waited long enough. */
+  /** Waits until a batch is full, has waited long enough, or nothing more is coming. */
   async #untilDue(): Promise<void> {
     const { bucket, queue, batchLines, batchMilliseconds } = this.#options;
-    let dueAt: number | undefined;
+    let before = 0;
+    let latest = Infinity;
+    let quiet = Infinity;
     while (!this.#isClosed()) {
       const waiting = queue.waiting(bucket);
       if (waiting >= batchLines) return;
       if (waiting === 0) {
         this.#enter({ state: 'idle' });
-        dueAt = undefined;
+        latest = Infinity;
         await this.#alarm.wait();
-        continue;
+      } else {
+        const now = Date.now();
+        latest = Math.min(latest, now + batchMilliseconds);
+        if (waiting !== before) quiet = now + batchMilliseconds / QUIET_PART;
+        const left = Math.min(latest, quiet) - now;
+        if (left <= 0) return;
+        await this.#alarm.wait(left);
       }
-      dueAt ??= Date.now() + batchMilliseconds;
-      const left = dueAt - Date.now();
-      if (left <= 0) return;
-      await this.#alarm.wait(left);
+      before = waiting;
     }
   }
 

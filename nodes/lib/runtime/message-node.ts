@@ -5,6 +5,7 @@ import { countersOf, forgetCounters, tally, type MessageCounters } from './count
 import { deployGate } from './deploy-gate';
 import { limitErrors } from './error-limit';
 import { MinuteLog } from './minute-log';
+import { Pace } from './pace';
 import { StatusDisplay, type StatusView } from './status';
 
 /** Why a message left by a rejected output. */
@@ -28,6 +29,8 @@ export interface PackMessage extends NodeMessageInFlow {
 
 export type Send = (message: NodeMessage | (NodeMessage | null)[]) => void;
 export type Done = (error?: Error) => void;
+export type Handler = (message: PackMessage, send: Send, done: Done) => void;
+type Input = Parameters<Handler>;
 
 /**
  * What every node with an input does around its own work: counts, shows its status, sends rejected messages on, turns
@@ -40,6 +43,7 @@ export class MessageNode {
   readonly #gate: ReturnType<typeof deployGate>;
   readonly #log: MinuteLog;
   readonly #rejectedOutput: number;
+  #pace: Pace<Input> | undefined;
 
   /**
    * @param rejectedOutput - index of the output for rejected messages
@@ -58,6 +62,8 @@ export class MessageNode {
     this.status = new StatusDisplay(node, () => options.view(this.counters));
     const stopLimiting = limitErrors(RED, node);
     node.on('close', (removed: boolean, done: () => void) => {
+      // What still waits goes to the gate.
+      this.#pace?.flush();
       this.status.close();
       this.#log.close();
       stopLimiting();
@@ -67,18 +73,27 @@ export class MessageNode {
   }
 
   /** Calls the handler for every message; what it throws ends that message alone. */
-  onInput(handle: (message: PackMessage, send: Send, done: Done) => void): void {
-    this.#node.on('input', (message, send, done) => {
-      // Its done() is called when it comes in again, after the deploy.
-      if (this.#gate.holds(this.#node.id, message)) return;
-      this.counters.received += 1;
-      try {
-        handle(message, send, done);
-      } catch (error) {
-        this.fail(done, error);
-      }
-      this.status.touch();
-    });
+  onInput(handle: Handler): void {
+    this.#node.on('input', (message, send, done) => this.#receive(handle, message, send, done));
+  }
+
+  /** The same for a node where messages come in thousands at once: it sees a few of them in each turn of the event loop. */
+  onPacedInput(handle: Handler): void {
+    const pace = new Pace<Input>(([message, send, done]) => this.#receive(handle, message, send, done));
+    this.#node.on('input', (message, send, done) => pace.take([message, send, done]));
+    this.#pace = pace;
+  }
+
+  #receive(handle: Handler, message: PackMessage, send: Send, done: Done): void {
+    // Its done() is called when it comes in again, after the deploy.
+    if (this.#gate.holds(this.#node.id, message)) return;
+    this.counters.received += 1;
+    try {
+      handle(message, send, done);
+    } catch (error) {
+      this.fail(done, error);
+    }
+    this.status.touch();
   }
 
   /** The message has done its part here and goes on by the first output, or by the given one. */

@@ -43,11 +43,13 @@ export class StatusDisplay {
 
   /** Something has changed. Cheap: called for every message. */
   touch(): void {
-    this.#timer ??= setTimeout(() => {
-      this.#timer = undefined;
-      this.#show();
-    }, INTERVAL);
+    this.#timer ??= setTimeout(this.#due, INTERVAL);
   }
+
+  readonly #due = (): void => {
+    this.#timer = undefined;
+    this.#show();
+  };
 
   close(): void {
     clearTimeout(this.#timer);

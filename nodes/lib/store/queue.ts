@@ -129,7 +129,10 @@ export class PointQueue {
     open.stored.push(stored);
     open.counters.accepting++;
     if (line.includes('\n')) open.multiline = true;
-    if (open.lines.length >= this.#chunkLines) this.#flush();
+    if (open.lines.length < this.#chunkLines) return;
+    // A burst makes several chunks: none gets larger while another one is being stored.
+    lane.open.delete(origin);
+    this.#flush();
   }
 
   /** Buckets that hold points. */

@@ -64,6 +64,15 @@ describe('a queue', () => {
     expect(linesOf(await queue.take('raw', 5))).toEqual(['s v=1 1', 's v=2 2']);
   });
 
+  it('stores a burst as several full chunks, so that a batch can be filled without exceeding it', async () => {
+    const queue = await openQueue(await openStore(tempDirectory('queue')), { chunkLines: 10 });
+    const lines = numbered('a', 95);
+    await acceptAll(queue, lines);
+    const chunks = await queue.take('raw', 50);
+    expect(chunks.map((chunk) => chunk.points)).toEqual([10, 10, 10, 10, 10]);
+    expect([...linesOf(chunks), ...(await drain(queue))]).toEqual(lines);
+  });
+
   it('stores lines that come close together as one chunk, and a full chunk at once', async () => {
     const queue = await openQueue(await openStore(tempDirectory('queue')), {
       chunkLines: 10,
