@@ -33,7 +33,10 @@ module.exports = tseslint.config(
           patterns: [
             { group: ['node-red', 'node-red/*', '@node-red/*'], message: 'nodes/lib must not import Node-RED.' },
             { group: ['**/runtime/*', '**/editor/*'], message: 'Only nodes may import lib/runtime and lib/editor.' },
-            { regex: '(hmac-verify|registry-route|influx-write|iot-registry|iot-keyring|influx-server)/', message: 'nodes/lib must not import a node.' },
+            {
+              regex: '(hmac-verify|registry-route|influx-write|iot-registry|iot-keyring|influx-server)/',
+              message: 'nodes/lib must not import a node.',
+            },
           ],
         },
       ],

@@ -8,6 +8,7 @@ import { ids, labels, SECRET, startRig } from '../support/rig';
 
 const READINGS = 40_000;
 const ALARMS = 50;
+const LARGEST_BATCH = 5000;
 
 test.each(runtimes('4'))(
   'a full queue drops the oldest readings, counts each of them, and keeps the alarms (Node-RED %s)',
@@ -30,7 +31,7 @@ test.each(runtimes('4'))(
     expect(dropped).toBeGreaterThan(0);
     expect(queued).toBe(READINGS + ALARMS - dropped);
     expect(full.sum('mqtt2influx_queue_bytes', { server: ids.server })).toBeLessThanOrEqual(1_048_576);
-    await rig.waitForStatus(ids.write, /^red .*dropped/);
+    await rig.waitForStatus(ids.write, /^red /);
     await nodeRed.waitForLog(/dropped/);
 
     await influxd.restart();
@@ -40,9 +41,12 @@ test.each(runtimes('4'))(
     expect(await influxd.count('iot', 'events', 'alarms', 'active')).toBe(ALARMS);
     const { stored, faults } = await readings.compare(influxd);
     expect(faults).toEqual([]);
-    // What is left is the end of the series, without a gap.
-    const newest = readings.identities().slice(dropped);
-    expect(stored).toEqual(new Set(newest));
+    // Dropped from the oldest on, without a gap; only the batch that the writer was trying to write is passed over.
+    const missing = readings.identities().flatMap((identity, index) => (stored.has(identity) ? [] : [index]));
+    const first = missing[0] ?? 0;
+    expect(missing).toEqual(missing.map((_, index) => first + index));
+    expect(missing).toHaveLength(dropped);
+    expect(first).toBeLessThanOrEqual(LARGEST_BATCH);
     expect(collector.messages(labels.errors)).toEqual([]);
   },
 );

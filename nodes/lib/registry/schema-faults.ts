@@ -43,6 +43,8 @@ function reasonFor(error: ErrorObject, wording: Wording): string {
   switch (error.keyword) {
     case 'required':
       return 'is missing';
+    case 'dependentRequired':
+      return `is missing beside ${String(params['property'])}`;
     case 'additionalProperties':
     case 'unevaluatedProperties':
       return wording.unlisted;

@@ -78,7 +78,7 @@ function parseYaml(text: string): YamlText {
     stringKeys: true,
     uniqueKeys: false,
   } as const;
-  const document = parseDocument(text, { ...options, lineCounter: lines, prettyErrors: false, logLevel: 'silent' });
+  const document = parseDocument(text, { ...options, lineCounter: lines, prettyErrors: false, logLevel: 'error' });
   return { document, lines };
 }
 

@@ -5,6 +5,7 @@ import { findLanes } from './found-lanes';
 import { PRIORITIES, type Priority } from './keys';
 import { Lane, type ChunkHead, type OpenChunk, type StoredCallback } from './lane';
 import { takeWaiting } from './lane-reader';
+import { adjustShare } from './ledger';
 import { Listeners, surface } from './listeners';
 import { countDeparture, reconcile, type Departure } from './reconcile';
 import { makeRoom, type Room } from './room';
@@ -239,8 +240,20 @@ export class PointQueue {
     this.#flush();
     while (this.#running) await this.#loop;
     for (const { resolve } of this.#removals.splice(0)) resolve();
+    this.#dropUncertain();
     this.#unlisten();
     this.#store.unclaim(this.#server);
+  }
+
+  /** Nobody will learn whether these were dropped. Better to report a point that is found again than to lose one silently. */
+  #dropUncertain(): void {
+    const drops = this.#uncertain.splice(0);
+    for (const { lane, chunk } of drops) {
+      lane.held.delete(chunk.sequence);
+      adjustShare(lane.shares, chunk, -1);
+      countDeparture(this.#accounts, chunk, 'dropped');
+    }
+    this.#reportDrops(drops.map(({ chunk }) => chunk));
   }
 
   #refusal(): PackError | undefined {
