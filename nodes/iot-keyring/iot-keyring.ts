@@ -103,9 +103,12 @@ export default function register(RED: NodeAPI): void {
   });
 }
 
+/** A mistyped end must not leave the previous secret valid for ever, so it is a fault. */
 function moment(text: string): number | undefined {
+  if (!text) return undefined;
   const milliseconds = Date.parse(text);
-  return Number.isNaN(milliseconds) ? undefined : milliseconds;
+  if (Number.isNaN(milliseconds)) throw new Error(`The previous secret's end is no moment: ${text}`);
+  return milliseconds;
 }
 
 /** A member for an object literal, or nothing where there is no value. */

@@ -1,6 +1,6 @@
 import { reasonOf } from '../errors';
 import type { Chunk, PointQueue } from '../store/queue';
-import { Alarm } from './alarm';
+import { WakeUp } from './wake-up';
 import type { RefusedLine, WriteOutcome } from './outcome';
 import { findRefused, type Verdict } from './refused-lines';
 import { Backoff, type BackoffOptions } from './retry';
@@ -48,7 +48,7 @@ class ClosedError extends Error {}
 /** Writes the points of one bucket, batch after batch, for as long as it takes. */
 export class BucketWriter {
   readonly #options: BucketWriterOptions;
-  readonly #alarm = new Alarm();
+  readonly #wakeUp = new WakeUp();
   readonly #abort = new AbortController();
   readonly #retry: Backoff;
   readonly #configuration: Backoff;
@@ -79,19 +79,19 @@ export class BucketWriter {
 
   /** Points have come, or can be taken again. */
   notice(): void {
-    if (this.#state.state === 'idle' || this.#state.state === 'writing') this.#alarm.ring();
+    if (this.#state.state === 'idle' || this.#state.state === 'writing') this.#wakeUp.ring();
   }
 
   /** Tries again at once if it is waiting for the server, unless the server has said how long. */
   tryAgain(): void {
-    if (this.#state.state === 'retrying' && this.#mayHurry) this.#alarm.ring();
+    if (this.#state.state === 'retrying' && this.#mayHurry) this.#wakeUp.ring();
   }
 
   /** Ends what is under way; what is not written stays in the queue. */
   async close(): Promise<void> {
     this.#abort.abort(new ClosedError('closed'));
     this.#close();
-    this.#alarm.ring();
+    this.#wakeUp.ring();
     await this.#ended;
   }
 
@@ -122,14 +122,14 @@ export class BucketWriter {
       if (waiting === 0) {
         this.#enter({ state: 'idle' });
         latest = Infinity;
-        await this.#alarm.wait();
+        await this.#wakeUp.wait();
       } else {
         const now = Date.now();
         latest = Math.min(latest, now + batchMilliseconds);
         if (waiting !== before) quiet = now + batchMilliseconds / QUIET_PART;
         const left = Math.min(latest, quiet) - now;
         if (left <= 0) return;
-        await this.#alarm.wait(left);
+        await this.#wakeUp.wait(left);
       }
       before = waiting;
     }
@@ -275,7 +275,7 @@ export class BucketWriter {
 
   async #wait(state: 'retrying' | 'configuration', reason: string, milliseconds: number): Promise<void> {
     this.#enter({ state, reason, nextAttempt: Date.now() + milliseconds });
-    if (!this.#isClosed()) await this.#alarm.wait(milliseconds);
+    if (!this.#isClosed()) await this.#wakeUp.wait(milliseconds);
   }
 
   #enter(next: Omit<BucketState, 'since'>): void {

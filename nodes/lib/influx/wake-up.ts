@@ -1,5 +1,5 @@
 /** A wait that can be cut short: of one waiter, for a time or until somebody rings. */
-export class Alarm {
+export class WakeUp {
   #wake: (() => void) | undefined;
 
   /** @param milliseconds - absent: until it rings */
