@@ -103,7 +103,7 @@ describe.each<Runtime>(['4', '5'])('admin endpoints of Node-RED %s', (runtime) =
         },
       ],
     });
-    expect(await check(': no yaml : [')).toMatchObject({ faults: [{ path: '' }] });
+    expect(await check('topics: [')).toMatchObject({ faults: [{ path: '' }] });
   });
 
   test('Test connection tells right from wrong, and never a secret', async () => {

@@ -32,9 +32,10 @@ export function watchStatus(packageRoot: string, url: string): (node: string) =>
     socket = new Socket(`${url.replace('http', 'ws')}/comms`);
     socket.on('open', () => socket.send(JSON.stringify({ subscribe: 'status/#' })));
     socket.on('message', (text) => {
-      const messages = [JSON.parse(text.toString())].flat() as { topic: string; data: Status }[];
+      const messages = [JSON.parse(text.toString())].flat() as { topic?: string; data: Status }[];
       for (const { topic, data } of messages) {
-        if (topic.startsWith('status/')) statuses.set(topic.slice('status/'.length), data);
+        // With users, core asks for a token first; statuses are then not for us.
+        if (topic?.startsWith('status/')) statuses.set(topic.slice('status/'.length), data);
       }
     });
     // An error is followed by a close.
