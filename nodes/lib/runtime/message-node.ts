@@ -62,13 +62,16 @@ export class MessageNode {
     this.status = new StatusDisplay(node, () => options.view(this.counters));
     const stopLimiting = limitErrors(RED, node);
     node.on('close', (removed: boolean, done: () => void) => {
-      // What still waits goes to the gate.
-      this.#pace?.flush();
       this.status.close();
       this.#log.close();
       stopLimiting();
       if (removed) forgetCounters(node.id);
-      done();
+      // Core delivers in the next turn of the event loop, and a node that has closed gets nothing: what is under way to
+      // this one now must still find it open, and goes to the gate.
+      setImmediate(() => {
+        this.#pace?.flush();
+        done();
+      });
     });
   }
 
