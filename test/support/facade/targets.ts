@@ -109,7 +109,8 @@ function target3({ url, token }: Place, assertHonest: () => void): Target {
     },
     query: (bucket, q) => ask(queryUrl(url, { db: bucket, q }), { headers }),
     async cleanUp(...more) {
-      for (const name of [...names.splice(0), ...more]) await ask(`${databases}?db=${name}`, { method: 'DELETE', headers });
+      for (const name of [...names.splice(0), ...more])
+        await ask(`${databases}?db=${name}`, { method: 'DELETE', headers });
     },
     assertHonest,
   };
