@@ -22,8 +22,8 @@ const BATCH_LINES = 25_000;
 function refusedLines(data: unknown): RefusedLine[] | undefined {
   if (!Array.isArray(data)) return undefined;
   const lines: RefusedLine[] = [];
-  for (const entry of data as { line_number?: unknown; error_message?: unknown }[]) {
-    const { line_number: number, error_message: reason } = entry;
+  for (const entry of data as ({ line_number?: unknown; error_message?: unknown } | null | undefined)[]) {
+    const { line_number: number, error_message: reason } = entry ?? {};
     if (typeof number !== 'number' || typeof reason !== 'string') return undefined;
     lines.push({ index: number - 1, reason });
   }
