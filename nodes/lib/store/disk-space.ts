@@ -3,10 +3,10 @@ import { join } from 'node:path';
 
 /**
  * Bytes of the disk that no new point may use. LevelDB needs room to take points *off* the queue as well (a removal is
- * written too, and tables are rewritten before the old ones go), so a disk that is filled to the last byte could never be
- * drained again.
+ * written too, and up to some 40 MB of tables are rewritten before the old ones go), so a disk that is filled to the last
+ * byte could never be drained again.
  */
-const RESERVE = 16 * 1024 * 1024;
+const RESERVE = 64 * 1024 * 1024;
 
 /** Of a small disk, no more than this part is kept back. */
 const RESERVED_PART = 0.25;

@@ -2,6 +2,7 @@ import { PackError } from '../errors';
 import { StoredChunk, type Chunk } from './chunk';
 import { Commit, encodeAll, sumBytes, type HeldChunk } from './commit';
 import { findLanes } from './found-lanes';
+import { Intake } from './intake';
 import { PRIORITIES, type Priority } from './keys';
 import { Lane, type ChunkHead, type OpenChunk, type StoredCallback } from './lane';
 import { takeWaiting } from './lane-reader';
@@ -47,8 +48,9 @@ interface Removal {
   resolve: () => void;
 }
 
-/** Removed bytes after which LevelDB is told to give their space back. */
+/** Removed bytes of a lane after which LevelDB is told to give their space back; the latter when nothing can be added. */
 const COMPACT_AFTER = 64 * 1024 * 1024;
+const COMPACT_WHEN_FULL = 1024 * 1024;
 
 /**
  * The points of one `influx-server` that are accepted and not yet in InfluxDB. They are in the store; in memory is only
@@ -61,8 +63,7 @@ export class PointQueue {
   readonly #store: Store;
   readonly #server: string;
   readonly #limitBytes: number;
-  readonly #chunkLines: number;
-  readonly #chunkMilliseconds: number;
+  readonly #intake: Intake;
   readonly #lanes = new Map<string, Record<Priority, Lane>>();
   readonly #accounts = new Accounts();
   readonly #available = new Listeners<string>();
@@ -71,15 +72,12 @@ export class PointQueue {
   readonly #lost: LostPoints[] = [];
   #unlisten: () => void = () => undefined;
 
-  /** Lines that are to be stored by the next batch. */
-  #accepting: OpenChunk[] = [];
   #removals: Removal[] = [];
   /** Drops whose batch failed; only the store can tell whether it was applied. */
   #uncertain: HeldChunk[] = [];
   #due = false;
   #running = false;
   #loop: Promise<void> = Promise.resolve();
-  #timer: NodeJS.Timeout | undefined;
   /** The opening of the store from which the lanes were read. */
   #generation = -1;
   #closed: Promise<void> | undefined;
@@ -88,8 +86,8 @@ export class PointQueue {
     this.#store = store;
     this.#server = server;
     this.#limitBytes = options.limitBytes;
-    this.#chunkLines = options.chunkLines ?? 1000;
-    this.#chunkMilliseconds = options.chunkMilliseconds ?? 5;
+    const { chunkLines = 1000, chunkMilliseconds = 5 } = options;
+    this.#intake = new Intake({ chunkLines, chunkMilliseconds, onDue: () => this.#flush() });
   }
 
   /**
@@ -124,16 +122,7 @@ export class PointQueue {
       this.#refuse(origin, refusal, stored);
       return;
     }
-    const lane = this.#lane(bucket, priority);
-    const open = lane.open.get(origin) ?? this.#openChunk(lane, origin);
-    open.lines.push(line);
-    open.stored.push(stored);
-    open.counters.accepting++;
-    if (line.includes('\n')) open.multiline = true;
-    if (open.lines.length < this.#chunkLines) return;
-    // A burst makes several chunks: none gets larger while another one is being stored.
-    lane.open.delete(origin);
-    this.#flush();
+    this.#intake.add(this.#lane(bucket, priority), origin, this.#accounts.of(origin), line, stored);
   }
 
   /** Buckets that hold points. */
@@ -261,6 +250,7 @@ export class PointQueue {
     const refusal = this.#store.refusal;
     if (refusal !== undefined) {
       this.#store.checkSpace();
+      for (const lane of this.#allLanes()) this.#compact(lane);
       return refusal;
     }
     return this.#fault();
@@ -279,16 +269,6 @@ export class PointQueue {
     queueMicrotask(() => stored(error));
   }
 
-  #openChunk(lane: Lane, origin: string): OpenChunk {
-    const counters = this.#accounts.of(origin);
-    const open: OpenChunk = { lane, origin, counters, acceptedAt: Date.now(), lines: [], stored: [], multiline: false };
-    lane.open.set(origin, open);
-    this.#accepting.push(open);
-    // One timer for all. It keeps the process alive: a point that was taken is stored before the process may end by itself.
-    this.#timer ??= setTimeout(() => this.#flush(), this.#chunkMilliseconds);
-    return open;
-  }
-
   #flush(): void {
     this.#due = true;
     this.#run();
@@ -303,7 +283,7 @@ export class PointQueue {
   async #work(): Promise<void> {
     try {
       while (this.#due || this.#removals.length > 0) {
-        const chunks = this.#due ? this.#collect() : [];
+        const chunks = this.#takeDue();
         const fault = this.#fault();
         if (fault === undefined) await this.#commit(chunks, this.#removals.splice(0));
         else settle(chunks, fault);
@@ -316,13 +296,10 @@ export class PointQueue {
     }
   }
 
-  /** Everything that has been accepted: chunks that are not full cost a record each, but no further fsync. */
-  #collect(): OpenChunk[] {
-    clearTimeout(this.#timer);
-    this.#timer = undefined;
+  #takeDue(): OpenChunk[] {
+    if (!this.#due) return [];
     this.#due = false;
-    for (const { lane } of this.#accepting) lane.open.clear();
-    return this.#accepting.splice(0);
+    return this.#intake.take();
   }
 
   async #commit(chunks: readonly OpenChunk[], removals: readonly Removal[]): Promise<void> {
@@ -456,7 +433,8 @@ export class PointQueue {
 
   /** LevelDB keeps removed chunks until it happens to rewrite their tables; after an outage that may be never. */
   #compact(lane: Lane): void {
-    if (lane.removedBytes < COMPACT_AFTER) return;
+    const enough = this.#store.refusal === undefined ? COMPACT_AFTER : COMPACT_WHEN_FULL;
+    if (lane.removedBytes < enough || this.#store.fault !== undefined) return;
     lane.removedBytes = 0;
     // A failure is the store's, which reports it to all.
     this.#store.compact(lane.range(0, lane.head)).catch(() => undefined);

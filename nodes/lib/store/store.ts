@@ -1,23 +1,17 @@
-import { mkdir, realpath, rm } from 'node:fs/promises';
-import { join } from 'node:path';
-import { ClassicLevel } from 'classic-level';
+import { mkdir, realpath } from 'node:fs/promises';
 import { PackError } from '../errors';
-import { blankOutLogs, innermost, inspect, kindOfFault, setAside, type Damage } from './damage';
+import { innermost, kindOfFault } from './damage';
 import { spaceProblem, trimInfoLog } from './disk-space';
 import { laneRange, parseKey, REPAIRED_KEY, type KeyRange } from './keys';
 import { decodeLedger } from './ledger';
+import { distrustLevel, isBeyondRepair, openLevel, type DamageReport, type Level } from './level';
+
+export type { DamageReport } from './level';
 
 export type StoreOperation = { type: 'put'; key: string; value: Buffer } | { type: 'del'; key: string };
 
 /** A key and its value. */
 export type StoreEntry = [string, Buffer];
-
-/** Files of the store were damaged, and have been repaired. */
-export interface DamageReport {
-  reason: string;
-  /** Folder with the files as they were found. */
-  copy: string;
-}
 
 export interface StoreListener {
   /** The store is open again, after {@link Store.fault}. */
@@ -43,23 +37,17 @@ interface SharedStore {
   closing?: Promise<void>;
 }
 
-type Level = ClassicLevel<string, Buffer>;
-
 const RETRY = 1000;
 /** A repair that failed is not likely to succeed a second later, and it reads the whole store. */
 const RETRY_REPAIR = 60_000;
+/** The free space is looked at when so much time has passed, or so much been written. */
 const SPACE_INTERVAL = 1000;
+const SPACE_BYTES = 1024 * 1024;
 const TRIM_EVERY = 600;
 const READ_AHEAD = 1024 * 1024;
 
 /** The stores of this process by folder: LevelDB allows one handle, so all users share it. */
 const shared = new Map<string, SharedStore>();
-
-/**
- * By folder: why a store must be repaired, until it is, and the copy that was made before the first attempt. Known to the
- * process, not to the store: whoever tries again to open a store that could not be repaired makes no further copies.
- */
-const damaged = new Map<string, { reason: string; copy?: string }>();
 
 /**
  * One LevelDB: all that must outlive the process. Everybody in the process who opens the same folder gets the same store.
@@ -87,6 +75,7 @@ export class Store {
   #spaceFault: PackError | undefined;
   #spaceCheckedAt = -Infinity;
   #spaceChecks = 0;
+  #bytesSinceCheck = 0;
 
   private constructor(directory: string, options: StoreOptions) {
     this.directory = directory;
@@ -190,6 +179,9 @@ export class Store {
         if (level === undefined) throw new Error('the store is closed');
         await level.batch(operations, { sync });
         for (const group of groups) group.resolve();
+        for (const operation of operations)
+          if (operation.type === 'put') this.#bytesSinceCheck += operation.value.length;
+        if (this.#bytesSinceCheck >= SPACE_BYTES) this.checkSpace();
       } catch (error) {
         const fault = this.#fail(level, error);
         for (const group of [...groups, ...this.#pending.splice(0)]) group.reject(fault);
@@ -255,11 +247,12 @@ export class Store {
     await this.#read((level) => level.compactRange(range.gte, range.lt));
   }
 
-  /** Looks at the free space, at most once a second; {@link refusal} has the result. */
+  /** Looks at the free space, if that has not just been done; {@link refusal} has the result. */
   checkSpace(): void {
     const now = performance.now();
-    if (now - this.#spaceCheckedAt < SPACE_INTERVAL) return;
+    if (now - this.#spaceCheckedAt < SPACE_INTERVAL && this.#bytesSinceCheck < SPACE_BYTES) return;
     this.#spaceCheckedAt = now;
+    this.#bytesSinceCheck = 0;
     void this.#lookAtSpace();
   }
 
@@ -314,14 +307,14 @@ export class Store {
     const fault = this.#errorOf(error);
     this.#level = undefined;
     this.#fault = fault;
-    if (kindOfFault(error) === 'damaged') damaged.set(this.directory, { reason: innermost(error).message });
+    if (kindOfFault(error) === 'damaged') distrustLevel(this.directory, innermost(error).message);
     this.#recovery = this.#recover(level);
     return fault;
   }
 
   async #recover(failed: Level): Promise<void> {
     for (;;) {
-      await this.#wait(damaged.get(this.directory)?.copy === undefined ? this.#retry : RETRY_REPAIR);
+      await this.#wait(isBeyondRepair(this.directory) ? RETRY_REPAIR : this.#retry);
       try {
         await failed.close();
         if (this.#closed) return;
@@ -349,75 +342,23 @@ export class Store {
   }
 
   async #open(): Promise<void> {
-    const level = await this.#openLevel();
+    const level = await openLevel(this.directory, (report) => this.#reportDamage(report));
     try {
       const repaired = await level.get(REPAIRED_KEY);
       this.#repaired = repaired?.toString();
       await this.#lookAtSpace();
     } catch (error) {
       await level.close();
-      if (kindOfFault(error) === 'damaged') damaged.set(this.directory, { reason: innermost(error).message });
+      if (kindOfFault(error) === 'damaged') distrustLevel(this.directory, innermost(error).message);
       throw error;
     }
     this.#level = level;
     this.#generation++;
   }
 
-  async #openLevel(): Promise<Level> {
-    const found = await inspect(this.directory);
-    if (found === 'new') return this.#startLevel({ createIfMissing: true });
-    const known = damaged.get(this.directory);
-    if (known === undefined && found === undefined) {
-      try {
-        return await this.#startLevel({ createIfMissing: false });
-      } catch (error) {
-        if (kindOfFault(error) !== 'damaged') throw error;
-        return this.#mend({ reason: innermost(error).message, repair: true, logs: [] });
-      }
-    }
-    // Nobody else may have it open while its files are changed.
-    await this.#assertUnlocked();
-    const distrusted = known && { reason: known.reason, repair: true };
-    return this.#mend({ reason: '', repair: false, logs: [], ...found, ...distrusted });
-  }
-
-  /** The files are kept aside before anything is changed: a repair throws away what it cannot read. */
-  async #mend(damage: Damage): Promise<Level> {
-    const copy = damaged.get(this.directory)?.copy ?? (await setAside(this.directory));
-    damaged.set(this.directory, { reason: damage.reason, copy });
-    await blankOutLogs(this.directory, damage.logs);
-    if (damage.repair) {
-      await ClassicLevel.repair(this.directory);
-      await rm(join(this.directory, 'lost'), { recursive: true, force: true });
-    }
-    const level = await this.#startLevel({ createIfMissing: true });
-    try {
-      // Whoever opens a queue from now on sees that it must be counted, even after another crash.
-      await level.put(REPAIRED_KEY, Buffer.from(new Date().toISOString()), { sync: true });
-    } catch (error) {
-      await level.close();
-      throw error;
-    }
-    damaged.delete(this.directory);
-    const report = { reason: damage.reason, copy };
+  #reportDamage(report: DamageReport): void {
     this.#reports.push(report);
     for (const listener of this.#listeners) listener.damaged?.(report);
-    return level;
-  }
-
-  async #startLevel(options: { createIfMissing: boolean; errorIfExists?: boolean }): Promise<Level> {
-    const level = new ClassicLevel<string, Buffer>(this.directory, { keyEncoding: 'utf8', valueEncoding: 'buffer' });
-    await level.open(options);
-    return level;
-  }
-
-  /** LevelDB takes the lock before it looks whether there is a store; both answers are errors and change nothing. */
-  async #assertUnlocked(): Promise<void> {
-    try {
-      await this.#startLevel({ createIfMissing: false, errorIfExists: true });
-    } catch (error) {
-      if (kindOfFault(error) === 'locked') throw error;
-    }
   }
 
   #errorOf(error: unknown): PackError {

@@ -1,9 +1,10 @@
 import { afterEach, expect, it, vi } from 'vitest';
 import type { Chunk, PointQueue } from '../../../nodes/lib/store/queue';
+import { seededRandom } from '../../support/campaign';
 import { tempDirectory } from '../../support/temp';
 import { until } from '../../support/until';
 import { failingBatches } from './level-batches';
-import { accept, closeAll, drain, imbalance, linesOf, openQueue, openStore, random } from './support';
+import { accept, closeAll, drain, imbalance, linesOf, openQueue, openStore } from './support';
 
 afterEach(() => vi.restoreAllMocks());
 
@@ -12,7 +13,8 @@ const STEPS = 150;
 
 /** Does whatever a Node-RED may do to a queue, in any order, with failures and restarts, and compares with plain sets. */
 async function play(seed: number, limitBytes: number): Promise<void> {
-  const below = random(seed);
+  const random = seededRandom(seed);
+  const below = (limit: number): number => Math.floor(random() * limit);
   const directory = tempDirectory('model');
   const fail = failingBatches();
   const taken: Chunk[][] = [];

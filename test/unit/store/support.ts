@@ -70,14 +70,3 @@ export function imbalance(queue: PointQueue, origin?: string): number {
   const { accepted, recovered, written, refused, dropped, damaged, queuedPoints } = totals;
   return accepted + recovered - written - refused - dropped - damaged - queuedPoints;
 }
-
-/** The same numbers for the same seed (mulberry32). */
-export function random(seed: number): (below: number) => number {
-  let state = seed;
-  return (below) => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) % below;
-  };
-}
