@@ -1,24 +1,24 @@
 import { addTotals, type QueueTotals } from '../lib/store/totals';
 
 // A redeploy opens the queue anew, and its counts begin again; what an operator sees must not.
-const carried = new Map<string, Partial<QueueTotals>>();
+const closed = new Map<string, QueueTotals>();
 
-/** Adds what came before the queue of this server was opened last. */
-export function withCarried(server: string, totals: QueueTotals): QueueTotals {
-  const sum = { ...totals };
-  addTotals(sum, carried.get(server) ?? {});
+/**
+ * The totals of a server's queue since Node-RED was started; undefined while it was never open, for then nobody knows.
+ *
+ * @param open - the totals of the open queue, if it is open
+ */
+export function totalsSinceStart(server: string, open: QueueTotals | undefined): QueueTotals | undefined {
+  const before = closed.get(server);
+  if (!before || !open) return open ?? before;
+  const sum = { ...open };
+  // What lay in the queue when it was closed has been found in it again: it was recovered once, not twice.
+  const recovered = before.recovered - before.queuedPoints;
+  addTotals(sum, { ...before, recovered, queuedPoints: 0, queuedBytes: 0, accepting: 0 });
   return sum;
 }
 
 /** Keeps the totals of a queue that has been closed. */
-export function carryOver(server: string, totals: QueueTotals): void {
-  const sum = withCarried(server, totals);
-  // What lies in the queue now is found there again when it is opened: it was recovered once, not twice.
-  carried.set(server, {
-    ...sum,
-    recovered: sum.recovered - sum.queuedPoints,
-    queuedPoints: 0,
-    queuedBytes: 0,
-    accepting: 0,
-  });
+export function keepTotals(server: string, open: QueueTotals): void {
+  closed.set(server, totalsSinceStart(server, open) ?? open);
 }

@@ -4,7 +4,7 @@ import { Writer, type BucketState, type RefusedPoint, type WrittenBatch } from '
 import { PointQueue, type Priority, type QueueTotals, type StoredCallback } from '../lib/store/queue';
 import { Store } from '../lib/store/store';
 import { newTotals } from '../lib/store/totals';
-import { carryOver, withCarried } from './carried-totals';
+import { keepTotals, totalsSinceStart } from './carried-totals';
 
 /** What an `influx-write` node wants to hear of its points. */
 export interface DeliveryListener {
@@ -14,8 +14,16 @@ export interface DeliveryListener {
   changed(): void;
 }
 
-/** Something an operator should know, by the name of its text in the catalogue: `influx-server.report.<name>`. */
-export type Report = (level: 'log' | 'warn', name: string, values: Record<string, string | number>) => void;
+/**
+ * Something an operator should know, by the name of its text in the catalogue: `influx-server.report.<name>`. While the
+ * same goes on, it is said once a minute; what counts as the same is told by `about`.
+ */
+export type Report = (
+  level: 'log' | 'warn',
+  name: string,
+  values: Record<string, string | number>,
+  about?: string | number,
+) => void;
 
 export interface DeliveryOptions {
   /** Folder of the store. */
@@ -64,9 +72,9 @@ export class Delivery {
     return this.#writer?.states() ?? new Map<string, BucketState>();
   }
 
-  /** Since Node-RED was started, redeploys included. */
-  totals(): QueueTotals {
-    return withCarried(this.#options.server, this.#queue?.totals() ?? newTotals());
+  /** Since Node-RED was started, redeploys included; undefined until the queue has been opened. */
+  totals(): QueueTotals | undefined {
+    return totalsSinceStart(this.#options.server, this.#queue?.totals());
   }
 
   /** Of one `influx-write` node, since the last deploy. */
@@ -98,7 +106,8 @@ export class Delivery {
     clearTimeout(this.#reopenTimer);
     await this.#writer?.close();
     await this.#queue?.close();
-    if (this.#queue) carryOver(this.#options.server, this.#queue.totals());
+    if (this.#queue) keepTotals(this.#options.server, this.#queue.totals());
+    this.#queue = undefined;
     await this.#store?.close();
     this.#connection.close();
   }
@@ -121,7 +130,7 @@ export class Delivery {
 
   #cannotOpen(error: unknown): void {
     const reason = reasonOf(error);
-    if (reason !== this.#problem?.message) this.#options.report('warn', 'store-unavailable', { reason });
+    if (reason !== this.#problem?.message) this.#options.report('warn', 'store-unavailable', { reason }, reason);
     this.#problem = error instanceof PackError ? error : new PackError('store-unavailable', reason, { cause: error });
     this.#reopenTimer = setTimeout(() => {
       this.#opening = this.#open();
@@ -134,9 +143,9 @@ export class Delivery {
       opened: () => this.#changed(),
       damaged: ({ reason, copy }) => report('warn', 'damaged', { reason, copy }),
     });
-    queue.onDamaged(({ bucket, points }) => report('warn', 'points-damaged', { bucket, points }));
+    queue.onDamaged(({ bucket, points }) => report('warn', 'points-damaged', { bucket, points }, bucket));
     queue.onDropped(({ bucket, points }) => {
-      report('warn', 'points-dropped', { bucket, points });
+      report('warn', 'points-dropped', { bucket, points }, bucket);
       this.#changed();
     });
   }
@@ -163,7 +172,7 @@ export class Delivery {
     const { report } = this.#options;
     if (state === 'retrying' || state === 'configuration') {
       this.#inTrouble.add(bucket);
-      report('warn', state, { bucket, reason: reason ?? '' });
+      report('warn', state, { bucket, reason: reason ?? '' }, `${bucket} ${reason ?? ''}`);
     } else if (this.#inTrouble.delete(bucket)) {
       report('log', 'writing', { bucket });
     }

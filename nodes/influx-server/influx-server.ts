@@ -37,10 +37,10 @@ export default function register(RED: NodeAPI): void {
   function InfluxServer(this: InfluxServerNode, config: InfluxServerConfig) {
     RED.nodes.createNode(this, config);
     const log = new MinuteLog((text) => this.warn(text));
-    const report: Report = (level, name, values) => {
+    const report: Report = (level, name, values, about = '') => {
       const text = RED._(`influx-server.report.${name}`, values);
       if (level === 'log') this.log(text);
-      else log.say(`${name} ${values.bucket ?? ''}`, text);
+      else log.say(`${name} ${about}`, text);
     };
     try {
       this.delivery = new Delivery({

@@ -17,7 +17,8 @@ const GAUGES = {
 } as const;
 
 /** The totals of one server's queue as metrics: accepted + recovered = written + refused + dropped + damaged + queued. */
-export function queueMetrics(server: string, totals: QueueTotals): Metric[] {
+export function queueMetrics(server: string, totals: QueueTotals | undefined): Metric[] {
+  if (!totals) return [];
   const labels = { server };
   const metrics: Metric[] = Object.entries(COUNTERS).map(([name, help]) => ({
     name: `mqtt2influx_points_${name}_total`,

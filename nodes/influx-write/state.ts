@@ -3,8 +3,15 @@ import type { WriteState } from './view';
 
 /** What became of the points of one `influx-write` node, and what its server's writer is doing. */
 export function writeState(delivery: Delivery, origin: string): WriteState {
-  const { written, refused, queuedPoints } = delivery.totalsOf(origin);
-  return { storeProblem: delivery.problem, trouble: troubleOf(delivery), written, refused, queued: queuedPoints };
+  const { written, refused, dropped, queuedPoints } = delivery.totalsOf(origin);
+  return {
+    storeProblem: delivery.problem,
+    trouble: troubleOf(delivery),
+    written,
+    refused,
+    dropped,
+    queued: queuedPoints,
+  };
 }
 
 /** The worst that any bucket suffers from: what an operator must put right goes before what passes by itself. */

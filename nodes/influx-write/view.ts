@@ -8,6 +8,8 @@ export interface WriteState {
   trouble: { reason: string; needsOperator: boolean } | undefined;
   written: number;
   refused: number;
+  /** Gave way to newer points because the queue was full. */
+  dropped: number;
   queued: number;
 }
 
@@ -19,8 +21,14 @@ const BATCH = 5000;
 /** The server's words are cut here; the log has them in full. */
 const REASON_LENGTH = 60;
 
-/** The status that tells an operator most: what is broken first, then what is waiting, then what was done. */
+/** The status that tells an operator most: what is broken first, then what is waiting, then what was done; lost points always. */
 export function writeView(state: WriteState, text: Translate): StatusView {
+  const view = viewOfDelivery(state, text);
+  if (state.dropped === 0) return view;
+  return { intent: view.intent, text: text('dropped', { rest: view.text, dropped: count(state.dropped) }) };
+}
+
+function viewOfDelivery(state: WriteState, text: Translate): StatusView {
   const { storeProblem, trouble, written, refused, queued } = state;
   if (storeProblem !== undefined)
     return { intent: 'misconfigured', text: text('store', { reason: short(storeProblem) }) };

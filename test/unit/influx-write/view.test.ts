@@ -1,7 +1,14 @@
 import { describe, expect, it } from 'vitest';
 import { writeView, type WriteState } from '../../../nodes/influx-write/view';
 
-const quiet: WriteState = { storeProblem: undefined, trouble: undefined, written: 0, refused: 0, queued: 0 };
+const quiet: WriteState = {
+  storeProblem: undefined,
+  trouble: undefined,
+  written: 0,
+  refused: 0,
+  dropped: 0,
+  queued: 0,
+};
 const view = (state: Partial<WriteState>) =>
   writeView({ ...quiet, ...state }, (name, values) => [name, ...Object.values(values ?? {})].join(' '));
 
@@ -29,6 +36,14 @@ describe('the status of influx-write', () => {
   it('puts a store that takes nothing before everything else', () => {
     const shown = view({ storeProblem: 'no space left on device', trouble: { reason: 'x', needsOperator: false } });
     expect(shown).toEqual({ intent: 'misconfigured', text: 'store no space left on device' });
+  });
+
+  it('never hides that points were dropped', () => {
+    const trouble = { reason: 'away', needsOperator: false };
+    expect(view({ trouble, queued: 3, dropped: 1200 })).toEqual({
+      intent: 'trouble',
+      text: 'dropped trouble away 3 1,200',
+    });
   });
 
   it('cuts what no status can show', () => {
