@@ -1,16 +1,19 @@
 import { defineConfig } from 'vitest/config';
 
+/** `npm run torture` runs the same tests at the numbers of a long campaign. */
+const patience = process.env['TORTURE'] === '1' ? 40 : 1;
+
 /** A tier a project: `unit` needs nothing but Node; the others run the real parts and are started by test/run.mjs. */
 export default defineConfig({
   test: {
     projects: [
-      { test: { name: 'unit', include: ['test/unit/**/*.test.ts'] } },
+      { test: { name: 'unit', include: ['test/unit/**/*.test.ts'], testTimeout: 5_000 * patience } },
       { test: { name: 'nodes', include: ['test/nodes/**/*.test.ts'], testTimeout: 60_000, hookTimeout: 60_000 } },
       {
         test: {
           name: 'system',
           include: ['test/system/**/*.test.ts'],
-          testTimeout: 180_000,
+          testTimeout: 180_000 * patience,
           hookTimeout: 60_000,
           fileParallelism: false,
         },
