@@ -1,11 +1,12 @@
+import { execFileSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Failure } from './failure.mjs';
 import { data } from './folder.mjs';
-import { run } from './programs.mjs';
 import { waitFor } from './wait.mjs';
 
-// Process ids are used again by the system: a process is ours only if its command line says so.
+// Process ids are used again by the system: a process is ours only if it started when ours did. Its command line would
+// not tell, for Node-RED changes its own.
 const list = join(data, 'running.json');
 const DEMO = 'demo';
 
@@ -20,17 +21,23 @@ function read() {
 const write = (entries) => writeFileSync(list, JSON.stringify(entries));
 
 export function remember(pid, name) {
-  write([...read(), { pid, name }]);
+  write([...read(), { pid, name, started: startOf(pid) }]);
 }
 
 export function forget(pid) {
   write(read().filter((entry) => entry.pid !== pid));
 }
 
-async function isOurs({ pid, name }) {
-  const { code, output } = await run('ps', ['-ww', '-o', 'args=', '-p', String(pid)]);
-  return code === 0 && output.includes(name === DEMO ? 'demo/start.mjs' : data);
+/** When a process started, as the system writes it; undefined when there is none. */
+function startOf(pid) {
+  try {
+    return execFileSync('ps', ['-o', 'lstart=', '-p', String(pid)], { encoding: 'utf8' }).trim();
+  } catch {
+    return undefined; // it has ended
+  }
 }
+
+const isOurs = ({ pid, started }) => started !== undefined && startOf(pid) === started;
 
 /**
  * Two demos cannot share one data folder, nor can a demo and what a killed one has left running.
@@ -38,13 +45,13 @@ async function isOurs({ pid, name }) {
  */
 export async function claimFolder() {
   for (const entry of read()) {
-    if (!(await isOurs(entry))) continue;
+    if (!isOurs(entry)) continue;
     if (entry.name === DEMO)
       throw new Failure(`The demo is running already, as process ${entry.pid}. Stop it with Ctrl-C first.`);
     console.log(`Stopping ${entry.name} (process ${entry.pid}), left running by a demo that was killed.`);
     process.kill(entry.pid, 'SIGTERM');
-    const gone = await waitFor(async () => !(await isOurs(entry)), { seconds: 20, every: 200 });
+    const gone = await waitFor(() => !isOurs(entry), { seconds: 20, every: 200 });
     if (!gone) process.kill(entry.pid, 'SIGKILL');
   }
-  write([{ pid: process.pid, name: DEMO }]);
+  write([{ pid: process.pid, name: DEMO, started: startOf(process.pid) }]);
 }

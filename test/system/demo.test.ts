@@ -1,3 +1,4 @@
+import { readlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { Influx2Facade } from '../support/facade/influx2';
@@ -20,9 +21,18 @@ function environment(folder: string, variables: NodeJS.ProcessEnv): NodeJS.Proce
 }
 
 /** Command lines of processes that work in the folder. */
+/** The processes that work in the folder or name it; Node-RED replaces its command line, so that alone does not tell. */
 async function leftIn(folder: string): Promise<string[]> {
-  const processes = await run('ps', ['-ww', '-eo', 'args=']);
-  return processes.split('\n').filter((line) => line.includes(folder));
+  const processes = await run('ps', ['-ww', '-eo', 'pid=,args=']);
+  return processes.split('\n').filter((line) => line.includes(folder) || directoryOf(line).startsWith(folder));
+}
+
+function directoryOf(line: string): string {
+  try {
+    return readlinkSync(`/proc/${line.trim().split(' ')[0]}/cwd`);
+  } catch {
+    return ''; // it has ended meanwhile
+  }
 }
 
 async function expectCheckPasses(variables: NodeJS.ProcessEnv = {}): Promise<void> {
