@@ -26,7 +26,7 @@ export function route(registry: Registry, topic: unknown, payload: unknown, sign
   const { kind } = match;
   if (kind === 'acknowledgement') return { ok: true, kind };
   if (match.fault !== undefined) return rejected('unregistered', match.fault);
-  const faults = match.entry.format.check(payload);
+  const faults = match.destination.format.check(payload);
   if (faults.length > 0) return invalid(faults);
   const point = pointOf(match, payload as Record<string, unknown>, signedText);
   return Array.isArray(point) ? invalid(point) : { ok: true, kind, point };

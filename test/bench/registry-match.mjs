@@ -6,7 +6,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { isMain, median, printTable, registryText, topicOf } from './registry-support.mjs';
 
-const dist = join(dirname(fileURLToPath(import.meta.url)), process.env.DIST ?? '../../dist');
+const dist = join(dirname(fileURLToPath(import.meta.url)), '../../dist');
 const require = createRequire(import.meta.url);
 const { loadRegistry } = require(join(dist, 'lib/registry/load.js'));
 const { route } = require(join(dist, 'registry-route/route.js'));

@@ -46,7 +46,7 @@ export function registryText(topics, form) {
   for (let number = 0; number < topics; number += 1) {
     const [site, device] = [`site${number % 100}`, `device${number}`];
     const own = { ...ENTRY, device: `${site}/${device}`, tags: { site, device } };
-    if (form === 'distinct') own.fields = { ...ENTRY.fields, humidity: { type: 'float', minimum: -number } };
+    if (form === 'distinct') own.fields = { ...ENTRY.fields, humidity: { ...ENTRY.fields.humidity, minimum: -number } };
     if (form === 'patterns')
       entries[`sensors/{site}/${device}/climate`] = {
         ...own,

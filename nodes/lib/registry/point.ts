@@ -20,12 +20,12 @@ const SURELY_SHORT = Math.floor(STRING_BYTES / 3);
  * @returns the point, or what cannot be stored
  */
 export function pointOf(match: Match, payload: Readonly<Record<string, unknown>>, signedText: string): Point | Fault[] {
-  const { entry } = match;
+  const { bucket, measurement, format: payloadFormat } = match.destination;
   const time = timeOf(payload['ts'], payload['ts_ns']);
   const fields: Record<string, FieldValue> = {};
   let faults: Fault[] | undefined;
   let count = 0;
-  for (const format of entry.format.fields) {
+  for (const format of payloadFormat.fields) {
     const value = payload[format.name];
     if (value === undefined || (format.optional && !Object.hasOwn(payload, format.name))) continue;
     const field = fieldOf(format, value, signedText);
@@ -38,7 +38,7 @@ export function pointOf(match: Match, payload: Readonly<Record<string, unknown>>
   }
   if (count === 0) (faults ??= []).push({ path: '', reason: 'the payload has no field to store' });
   if (faults !== undefined || time === undefined) return faults ?? [];
-  return { bucket: entry.bucket, measurement: entry.measurement, tags: { ...match.tags }, fields, time };
+  return { bucket, measurement, tags: { ...match.tags }, fields, time };
 }
 
 /** The signed time in nanoseconds since 1970, as decimal digits. */

@@ -45,9 +45,20 @@ export interface Aggregate {
   readonly fields: readonly string[];
 }
 
+/**
+ * Where the points of a topic go, and what their payloads must be. Topics that agree share one, so that messages from
+ * a great many topics find it in the processor's cache.
+ */
+export interface Destination {
+  readonly bucket: string;
+  readonly measurement: string;
+  readonly format: PayloadFormat;
+}
+
 /** What the registry says about a concrete topic. Shared between messages: never change it. */
 export interface Match {
   readonly entry: TopicEntry;
+  readonly destination: Destination;
   readonly kind: MatchKind;
   /** Whose key signs the messages. */
   readonly device: string | undefined;
@@ -79,6 +90,7 @@ export interface CompiledTopic {
 /** A filter of the registry, ready to be filled with the levels of a topic. */
 interface Target {
   entry: TopicEntry;
+  destination: Destination;
   kind: MatchKind;
   device: BoundTemplate | undefined;
   tags: readonly (readonly [name: string, template: BoundTemplate])[];
@@ -98,9 +110,12 @@ export function buildRegistry(
     if (filter.exact) exact.set(filter.text, matchOf(target, []));
     else tree.add(filter.levels, target);
   };
+  const destinations = new Destinations();
   for (const topic of topics) {
-    add(topic.filter, targetOf(topic));
-    if (topic.acknowledge !== undefined) add(topic.acknowledge, acknowledgementOf(topic, topic.acknowledge));
+    const destination = destinations.of(topic.entry);
+    add(topic.filter, targetOf(topic, destination));
+    if (topic.acknowledge !== undefined)
+      add(topic.acknowledge, acknowledgementOf(topic, topic.acknowledge, destination));
   }
   const search = (topic: string): Match | null => {
     const levels = topic.split('/');
@@ -119,22 +134,45 @@ export function buildRegistry(
   };
 }
 
-function targetOf({ entry, filter, device, tags }: CompiledTopic): Target {
+/** Finds equal destinations. */
+class Destinations {
+  private readonly known = new Map<PayloadFormat, Destination[]>();
+
+  of({ bucket, measurement, format }: TopicEntry): Destination {
+    const known = this.known.get(format) ?? [];
+    let destination = known.find((other) => other.bucket === bucket && other.measurement === measurement);
+    if (destination === undefined) {
+      destination = { bucket, measurement, format };
+      this.known.set(format, [...known, destination]);
+    }
+    return destination;
+  }
+}
+
+function targetOf({ entry, filter, device, tags }: CompiledTopic, destination: Destination): Target {
   return {
     entry,
+    destination,
     kind: entry.kind,
     device: device && bindTemplate(device, filter.captures),
     tags: tags.map(([name, template]) => [name, bindTemplate(template, filter.captures)]),
   };
 }
 
-function acknowledgementOf({ entry, device }: CompiledTopic, filter: TopicFilter): Target {
-  return { entry, kind: 'acknowledgement', device: device && bindTemplate(device, filter.captures), tags: [] };
+function acknowledgementOf({ entry, device }: CompiledTopic, filter: TopicFilter, destination: Destination): Target {
+  return {
+    entry,
+    destination,
+    kind: 'acknowledgement',
+    device: device && bindTemplate(device, filter.captures),
+    tags: [],
+  };
 }
 
-function matchOf({ entry, kind, device, tags }: Target, levels: readonly string[]): Match {
+function matchOf({ entry, destination, kind, device, tags }: Target, levels: readonly string[]): Match {
   const match = {
     entry,
+    destination,
     kind,
     device: device && fillTemplate(device, levels),
     tags:
