@@ -39,8 +39,10 @@ export interface BucketWriterOptions {
   onRecovered(): void;
 }
 
-/** A batch is not waited for any longer when no point has come for this part of the time. */
-const QUIET_PART = 4;
+/** From so many lines on, a batch is worth a request of its own, */
+const WORTH_A_REQUEST = 100;
+/** and waits no longer when none has come for this part of the time: the end of a burst. */
+const QUIET_PART = 10;
 
 /** Ends the loop wherever it is. */
 class ClosedError extends Error {}
@@ -110,7 +112,7 @@ export class BucketWriter {
     }
   }
 
-  /** Waits until a batch is full, has waited long enough, or nothing more is coming. */
+  /** Waits until a batch is full, has waited long enough, or is worth a request and nothing more is coming. */
   async #untilDue(): Promise<void> {
     const { bucket, queue, batchLines, batchMilliseconds } = this.#options;
     let before = 0;
@@ -126,7 +128,8 @@ export class BucketWriter {
       } else {
         const now = Date.now();
         latest = Math.min(latest, now + batchMilliseconds);
-        if (waiting !== before) quiet = now + batchMilliseconds / QUIET_PART;
+        if (waiting < WORTH_A_REQUEST) quiet = Infinity;
+        else if (waiting !== before) quiet = now + batchMilliseconds / QUIET_PART;
         const left = Math.min(latest, quiet) - now;
         if (left <= 0) return;
         await this.#wakeUp.wait(left);
