@@ -1,5 +1,6 @@
 import { PackError } from '../errors';
 import { commonOutcome, jsonOf, wordsOf, type Answer, type WriteOutcome } from './outcome';
+import { QueryEndpoint, type SeriesRows } from './query';
 import type { ConnectOptions, InfluxServer } from './server';
 import { failed, passed, pingedVersion, tested, unexpected, type TestResult } from './test-result';
 import { Transport } from './transport';
@@ -30,6 +31,7 @@ class Influx2 implements InfluxServer {
   readonly #transport: Transport;
   readonly #organization: string;
   readonly #endpoint: WriteEndpoint;
+  readonly #reader: QueryEndpoint;
 
   constructor(transport: Transport, organization: string) {
     this.#transport = transport;
@@ -39,10 +41,15 @@ class Influx2 implements InfluxServer {
       outcomeOf,
       acceptsEmpty: true,
     });
+    this.#reader = new QueryEndpoint(transport, (bucket) => ({ db: bucket }));
   }
 
   write(bucket: string, body: string, signal: AbortSignal): Promise<WriteOutcome> {
     return this.#endpoint.write(bucket, body, signal);
+  }
+
+  query(bucket: string, statement: string, signal: AbortSignal): AsyncIterable<SeriesRows> {
+    return this.#reader.query(bucket, statement, signal);
   }
 
   test(bucket?: string): Promise<TestResult> {

@@ -8,6 +8,7 @@ import {
   type WriteOutcome,
 } from './outcome';
 import { bodyForVersion3 } from './line-for-version-3';
+import { QueryEndpoint, type SeriesRows } from './query';
 import type { ConnectOptions, InfluxServer } from './server';
 import { failed, passed, pingedVersion, tested, unexpected, type TestResult } from './test-result';
 import { Transport } from './transport';
@@ -48,6 +49,7 @@ class Influx3 implements InfluxServer {
   readonly batchLines = BATCH_LINES;
   readonly #transport: Transport;
   readonly #endpoint: WriteEndpoint;
+  readonly #reader: QueryEndpoint;
 
   constructor(transport: Transport) {
     this.#transport = transport;
@@ -57,10 +59,15 @@ class Influx3 implements InfluxServer {
       outcomeOf,
       acceptsEmpty: false,
     });
+    this.#reader = new QueryEndpoint(transport, (bucket) => ({ db: bucket }));
   }
 
   write(bucket: string, body: string, signal: AbortSignal): Promise<WriteOutcome> {
     return this.#endpoint.write(bucket, bodyForVersion3(body), signal);
+  }
+
+  query(bucket: string, statement: string, signal: AbortSignal): AsyncIterable<SeriesRows> {
+    return this.#reader.query(bucket, statement, signal);
   }
 
   /** A write without points would create the database, so the list of databases is asked for. */

@@ -2,6 +2,7 @@ import { connect1 } from './influx1';
 import { connect2 } from './influx2';
 import { connect3 } from './influx3';
 import type { WriteOutcome } from './outcome';
+import type { QuerySource } from './query';
 import type { TestResult } from './test-result';
 import type { TlsOptions } from './transport';
 
@@ -11,7 +12,7 @@ export type { TestResult } from './test-result';
 export type ServerVersion = '1' | '2' | '3';
 
 /** One InfluxDB, whatever its version. */
-export interface InfluxServer {
+export interface InfluxServer extends QuerySource {
   /** Lines for one request that suit this version. */
   readonly batchLines: number;
   /**

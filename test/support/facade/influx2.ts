@@ -215,10 +215,13 @@ export class Influx2Facade {
     const token = basic === undefined ? undefined : Buffer.from(basic, 'base64').toString().split(':')[1];
     const permissions = token === undefined ? this.#permissions(request) : this.#tokens.get(token);
     if (!permissions) return fail(401, 'unauthorized', 'Unauthorized');
-    return answerQuery(request, this.backend, (name) => {
+    const policyOf = (name: string): string | undefined => {
       const isReadable = permissions.read === 'all' || permissions.read.includes(name);
       return isReadable ? this.#buckets.get(name)?.id : undefined;
-    });
+    };
+    return answerQuery(request, this.backend, policyOf, (words) =>
+      fail(400, 'invalid', `failed to parse query: ${words}`),
+    );
   }
 
   async #manage(request: SeenRequest): Promise<Reply> {
