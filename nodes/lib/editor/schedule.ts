@@ -12,7 +12,7 @@ export function isSchedule(text: string): boolean {
 
 function isCron(text: string): boolean {
   try {
-    return new Cron(text, { paused: true }).nextRun() !== null;
+    return new Cron(text, { mode: '5-or-6-parts', paused: true }).nextRun() !== null;
   } catch {
     return false;
   }
