@@ -1,5 +1,7 @@
 import { PackError } from '../errors';
 import { commonOutcome, jsonOf, wordsOf, type Answer, type WriteOutcome } from './outcome';
+import { KeeperProvisioner, type Provisioner } from './provision';
+import { RetentionPolicies } from './provision1';
 import { QueryEndpoint, type SeriesRows } from './query';
 import type { ConnectOptions, InfluxServer } from './server';
 import { failed, passed, pingedVersion, tested, unexpected, type TestResult } from './test-result';
@@ -60,6 +62,10 @@ class Influx1 implements InfluxServer {
       if (typeof version === 'object') return version;
       return (await this.#testDatabase(version)) ?? (await this.#testPolicy(bucket, version));
     });
+  }
+
+  provisioner(): Provisioner {
+    return new KeeperProvisioner(new RetentionPolicies(this.#reader, this.#database));
   }
 
   close(): void {

@@ -8,6 +8,8 @@ import {
   type WriteOutcome,
 } from './outcome';
 import { bodyForVersion3 } from './line-for-version-3';
+import { KeeperProvisioner, type Provisioner } from './provision';
+import { Databases } from './provision3';
 import { QueryEndpoint, type SeriesRows } from './query';
 import type { ConnectOptions, InfluxServer } from './server';
 import { failed, passed, pingedVersion, tested, unexpected, type TestResult } from './test-result';
@@ -59,7 +61,7 @@ class Influx3 implements InfluxServer {
       outcomeOf,
       acceptsEmpty: false,
     });
-    this.#reader = new QueryEndpoint(transport, (bucket) => ({ db: bucket }));
+    this.#reader = new QueryEndpoint(transport, (bucket) => ({ db: bucket }), { mayBeEmpty: true });
   }
 
   write(bucket: string, body: string, signal: AbortSignal): Promise<WriteOutcome> {
@@ -78,6 +80,10 @@ class Influx3 implements InfluxServer {
       const answer = await this.#transport.send({ method: 'GET', path: '/api/v3/configure/database?format=json' });
       return this.#result(answer, bucket, version);
     });
+  }
+
+  provisioner(): Provisioner {
+    return new KeeperProvisioner(new Databases(this.#transport));
   }
 
   close(): void {

@@ -50,11 +50,20 @@ const BLOCK_ROWS = 5000;
 export class QueryEndpoint implements QuerySource {
   readonly #transport: Transport;
   readonly #place: (bucket: string) => Record<string, string>;
+  readonly #mayBeEmpty: boolean;
 
-  /** @param place - the parameters that name the bucket */
-  constructor(transport: Transport, place: (bucket: string) => Record<string, string>) {
+  /**
+   * @param place - the parameters that name the bucket
+   * @param options - `mayBeEmpty`: an answer without rows can have no content at all
+   */
+  constructor(
+    transport: Transport,
+    place: (bucket: string) => Record<string, string>,
+    options: { mayBeEmpty?: boolean } = {},
+  ) {
     this.#transport = transport;
     this.#place = place;
+    this.#mayBeEmpty = options.mayBeEmpty ?? false;
   }
 
   async *query(bucket: string, statement: string, signal: AbortSignal): AsyncGenerator<SeriesRows, void, undefined> {
@@ -85,7 +94,7 @@ export class QueryEndpoint implements QuerySource {
         yield* blocksOf(decodeMsgpack(document));
       }
     }
-    if (splitter.isWithin || documents === 0)
+    if (splitter.isWithin || (documents === 0 && !this.#mayBeEmpty))
       throw new QueryError('unreachable', 'the answer breaks off before its end');
   }
 }

@@ -2,6 +2,7 @@ import { connect1 } from './influx1';
 import { connect2 } from './influx2';
 import { connect3 } from './influx3';
 import type { WriteOutcome } from './outcome';
+import type { Provisioner } from './provision';
 import type { QuerySource } from './query';
 import type { TestResult } from './test-result';
 import type { TlsOptions } from './transport';
@@ -22,6 +23,8 @@ export interface InfluxServer extends QuerySource {
   write(bucket: string, body: string, signal: AbortSignal): Promise<WriteOutcome>;
   /** Whether points could be written, without writing one; with a bucket, whether that is there. Never rejects. */
   test(bucket?: string): Promise<TestResult>;
+  /** Creates and changes buckets. */
+  provisioner(): Provisioner;
   /** Ends what is under way and closes all connections. */
   close(): void;
 }
