@@ -45,8 +45,9 @@ const REOPEN_INTERVAL = 5000;
  * points. Points are taken from the first moment; while the store is being opened they wait for it.
  */
 export class Delivery {
+  /** The InfluxDB itself, for reading and managing it; points go there by the queue. */
+  readonly connection: InfluxServer;
   readonly #options: DeliveryOptions;
-  readonly #connection: InfluxServer;
   readonly #marks: Marks;
   readonly #listeners = new Map<string, DeliveryListener>();
   /** Buckets whose trouble was reported, and whose recovery is to be. */
@@ -61,7 +62,7 @@ export class Delivery {
   /** @throws PackError `not-configured` when the connection's options can never work */
   constructor(options: DeliveryOptions) {
     this.#options = options;
-    this.#connection = connect(options.connection);
+    this.connection = connect(options.connection);
     this.#marks = new Marks(options.server);
     this.#opening = this.#open();
   }
@@ -117,7 +118,7 @@ export class Delivery {
       accept: (bucket: string, line: string, stored: StoredCallback) =>
         this.accept(bucket, 'sensor', origin, line, stored),
       query: (bucket: string, statement: string, signal: AbortSignal) =>
-        this.#connection.query(bucket, statement, signal),
+        this.connection.query(bucket, statement, signal),
     };
     return new Aggregator({ node: origin, source, grace, listener });
   }
@@ -137,7 +138,7 @@ export class Delivery {
     if (this.#queue) keepTotals(this.#options.server, this.#queue.totals());
     this.#queue = undefined;
     await this.#store?.close();
-    this.#connection.close();
+    this.connection.close();
   }
 
   async #open(): Promise<void> {
@@ -182,7 +183,7 @@ export class Delivery {
   }
 
   #startWriter(queue: PointQueue): void {
-    this.#writer = new Writer(queue, this.#connection);
+    this.#writer = new Writer(queue, this.connection);
     this.#writer.onWritten((batch) => {
       this.#listenerOf(batch.origin)?.written(batch);
       this.#changed();
