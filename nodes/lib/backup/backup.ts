@@ -1,13 +1,13 @@
 import { reasonOf } from '../errors';
 import type { QuerySource } from '../influx/query';
 import { Copies } from './copies';
-import { copyDay, wasOver, type CopyResult } from './copy-day';
+import { copyDay, type CopyResult } from './copy-day';
 import { dayOf, dayOfMilliseconds, previousDay, startOf, touches, type Day, type TimeRange } from './days';
 import { keepLatest } from './keep';
 import { bucketDirectory } from './layout';
-import type { DayCopy } from './manifest';
 import { ProgressReport, type Progress } from './progress';
 import { DayReader } from './read-day';
+import { beginning, isDone } from './resume';
 
 export interface BackupOptions {
   source: QuerySource;
@@ -49,9 +49,6 @@ export interface BucketReport {
   error?: string;
 }
 
-/** A backup that ended less long ago than this without being done goes on where it was; in milliseconds. */
-const CONTINUE_WITHIN = 3_600_000;
-
 /**
  * Makes the copies equal to what InfluxDB holds. Every day of the range is read and compared with its copy, line by line and by
  * sums, and copied if it differs, whoever has written the points and however late: nothing is guessed from counts or
@@ -88,7 +85,7 @@ async function backUpBucket(
   const directory = bucketDirectory(options.directory, bucket);
   const copies = await Copies.open(directory, bucket, signal, (fault) => report.faults.push(fault));
   const { manifest } = copies;
-  const began = beginning(manifest.unfinished, Object.values(manifest.days));
+  const began = beginning(manifest);
   manifest.unfinished = began;
   const expired = BigInt(Date.now()) * 1_000_000n - BigInt(retention) * 1_000_000_000n;
   const reader = new DayReader(options.source, bucket, signal);
@@ -111,19 +108,6 @@ async function backUpBucket(
   delete manifest.unfinished;
   await copies.save();
   report.removed = await keepLatest(copies, keep, signal);
-}
-
-/** When the backup began that goes on now. */
-function beginning(unfinished: string | undefined, copies: readonly DayCopy[]): string {
-  const now = new Date();
-  if (unfinished === undefined) return now.toISOString();
-  const last = Math.max(Date.parse(unfinished), ...copies.map(({ checked }) => Date.parse(checked)));
-  return now.getTime() - last < CONTINUE_WITHIN ? unfinished : now.toISOString();
-}
-
-/** Whether this backup has looked at the day before it was interrupted. */
-function isDone(day: Day, copy: DayCopy, began: string): boolean {
-  return copy.checked >= began && wasOver(day, copy);
 }
 
 /** The latest first: those are the ones that only InfluxDB has. Points may be dated a little ahead. */

@@ -55,6 +55,7 @@ export async function restoreCopies(options: RestoreOptions): Promise<RestoreRep
     ({ bucket, faults: found }) => found.map(({ reason }) => `${bucket}: ${reason}`),
   );
   if (faults.length > 0) throw new Error(`nothing was written, because a copy is not good: ${faults.join('; ')}`);
+  if (selected.every(({ days }) => days.length === 0)) throw new Error(`there is no such copy in ${options.directory}`);
   const progress = new ProgressReport('restore', options.progress ?? nobody);
   const reports: RestoreReport[] = [];
   for (const copies of selected) {

@@ -18,10 +18,16 @@ export interface VerifyReport {
   faults: { day?: Day; reason: string }[];
 }
 
-/** Proves copies without writing anything: sums, counts, and that every line can be read. */
+/**
+ * Proves copies without writing anything: sums, counts, and that every line can be read.
+ *
+ * @throws Error when there are none, or the directory cannot be read
+ */
 export async function verifyCopies(options: VerifyOptions): Promise<VerifyReport[]> {
   const progress = new ProgressReport('verify', options.progress ?? (() => undefined));
-  return proveAll(await selectCopies(options), options.signal, progress);
+  const selected = await selectCopies(options);
+  if (selected.length === 0) throw new Error(`there is no copy in ${options.directory}`);
+  return proveAll(selected, options.signal, progress);
 }
 
 export async function proveAll(
