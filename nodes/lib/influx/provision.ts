@@ -50,11 +50,12 @@ export interface Provisioner {
    * Does what the plan says, one bucket after the other, each looked at again first and afterwards. Never rejects: what
    * could not be done is in the report.
    *
+   * @param options - `signal`: once aborted, no other change is begun
    * @param step - told of each change that was to be made
    */
   apply(
     plan: ProvisionPlan,
-    options: { allowShorten: boolean },
+    options: { allowShorten: boolean; signal?: AbortSignal },
     step?: (item: ProvisionItem, result: ProvisionResult) => void,
   ): Promise<ProvisionReport>;
 }
@@ -138,13 +139,14 @@ export class KeeperProvisioner implements Provisioner {
     const missing = items.filter(({ state }) => state === 'missing').length;
     const plan = { items: [...items, ...surplus] };
     if (limit === undefined || missing === 0 || found.length + missing <= limit) return plan;
-    const obstacle = `this InfluxDB holds ${limit} databases at most: ${found.length} are there and ${missing} more are wanted. Delete what is not needed, or declare fewer buckets`;
+    const obstacle = `This InfluxDB holds ${limit} databases at most: ${found.length} are there and ${missing} more are wanted. Delete what is not needed, or declare fewer buckets`;
+    for (const item of items) if (item.state === 'missing') item.note = obstacle;
     return { ...plan, obstacle };
   }
 
   async apply(
     plan: ProvisionPlan,
-    { allowShorten }: { allowShorten: boolean },
+    { allowShorten, signal }: { allowShorten: boolean; signal?: AbortSignal },
     step: (item: ProvisionItem, result: ProvisionResult) => void = () => undefined,
   ): Promise<ProvisionReport> {
     const rows: ProvisionRow[] = [];
@@ -155,6 +157,7 @@ export class KeeperProvisioner implements Provisioner {
         rows.push(item);
         continue;
       }
+      if (signal?.aborted === true) obstacle ??= 'it was stopped before';
       const row = obstacle === undefined ? await this.#change(item, wanted, allowShorten) : untried(item, obstacle);
       if (row.stops) obstacle = row.result.reason;
       rows.push({ ...row.item, ...row.result });
