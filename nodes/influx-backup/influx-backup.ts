@@ -9,7 +9,7 @@ import { MessageNode } from '../lib/runtime/message-node';
 import { serveMetrics } from '../lib/runtime/metrics';
 import { schedule, type Schedule } from '../lib/runtime/schedule';
 import { inUserDirectory } from '../lib/runtime/user-directory';
-import { commandOf, type Command, type CommandMessage } from './command';
+import { commandOf, type Command } from './command';
 import { DEFAULT_KEEP, type InfluxBackupConfig } from './config';
 import { perform, serverDirectory, type Result, type Surroundings } from './perform';
 import { inTurn } from './turns';
