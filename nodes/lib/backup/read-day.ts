@@ -89,7 +89,9 @@ function endOfRun(hours: ReadonlySet<number>, hour: number, span: number): numbe
 }
 
 function* linesOf(block: SeriesRows, start: bigint, omitted: Omitted): Generator<HourLines> {
-  const { measurement, tags, columns, times, rows } = block;
+  const { measurement, columns, times, rows } = block;
+  // InfluxDB gives them in another order each time; equal points must be equal lines.
+  const tags = Object.fromEntries(Object.entries(block.tags).sort(([one], [other]) => (one < other ? -1 : 1)));
   let portion: HourLines | undefined;
   for (const [index, time] of times.entries()) {
     const fields = fieldsOf(columns, rows[index] ?? []);
