@@ -76,9 +76,10 @@ export interface AggregatorOptions {
   listener: AggregatorListener;
   /** ms since 1970 */
   now?: () => number;
+  /** Milliseconds between two looks at what is due. Default 1000. */
+  interval?: number;
 }
 
-/** Milliseconds between two looks at what is due. */
 const INTERVAL = 1000;
 /** A round that takes longer is ended, so that windows that have just ended are not kept waiting by a back-fill. */
 const ROUND = 3000;
@@ -192,7 +193,7 @@ export class Aggregator {
   async #run(): Promise<void> {
     let more = false;
     while (!this.#isClosed()) {
-      if (!more) await this.#wakeUp.wait(INTERVAL);
+      if (!more) await this.#wakeUp.wait(this.#options.interval ?? INTERVAL);
       more = !this.#isClosed() && this.#options.source.marks.ready && (await this.#round());
     }
   }

@@ -36,6 +36,7 @@ export interface TakenMark {
  */
 export class Marks implements QueueCompanion {
   readonly #server: string;
+  readonly #now: () => number;
   readonly #nodes = new Map<string, Map<string, RuleMarks>>();
   /** Nodes that are there, and those that have said their rules. */
   readonly #present = new Set<string>();
@@ -49,8 +50,10 @@ export class Marks implements QueueCompanion {
   #store: Store | undefined;
   #generation = -1;
 
-  constructor(server: string) {
+  /** @param now - ms since 1970 */
+  constructor(server: string, now: () => number = Date.now) {
     this.#server = server;
+    this.#now = now;
   }
 
   /** Whether marks can be changed: the store is open, and they have been read from it. */
@@ -61,11 +64,11 @@ export class Marks implements QueueCompanion {
   async load(store: Store, stored: (bucket: string) => Reach): Promise<void> {
     const { generation } = store;
     this.#generation = -1;
-    const rules = new Map<string, readonly MarkedRule[]>();
+    const rules = new Map<string, string>();
     for await (const page of store.pages(rulesRange(this.#server))) {
       for (const [key, value] of page) {
         const [node = ''] = namesIn(key);
-        rules.set(node, JSON.parse(value.toString()) as MarkedRule[]);
+        rules.set(node, value.toString());
       }
     }
     const starts: [key: string, node: string, rule: string, start: number][] = [];
@@ -76,22 +79,23 @@ export class Marks implements QueueCompanion {
       }
     }
     if (generation !== store.generation) return;
-    for (const [node, found] of rules) if (!this.#said.has(node)) this.#adopt(node, found);
+    for (const [node, text] of rules) if (!this.#said.has(node)) this.#adopt(node, JSON.parse(text) as MarkedRule[]);
     for (const marks of this.#all()) marks.windows.clear();
     this.#seriesMarked = 0;
     const operations: StoreOperation[] = [];
-    const now = Date.now();
+    const now = this.#now();
     for (const [key, node, rule, start] of starts) {
       const marks = this.#nodes.get(node)?.get(rule);
       if (marks === undefined) operations.push({ type: 'del', key });
       else marks.windows.set(start, markOfAll(start, stored(marks.rule.bucket), now));
     }
-    for (const node of new Set([...rules.keys(), ...this.#said])) operations.push(this.#rulesOperation(node));
+    for (const node of this.#said)
+      if (rules.get(node) !== this.#rulesText(node)) operations.push(this.#rulesOperation(node));
     this.#found = stored;
     this.#reach.clear();
     this.#store = store;
     this.#generation = generation;
-    await store.batch(operations, { sync: true });
+    await this.#write(operations);
   }
 
   /** A node is there. Until it says its rules, those of last time are good. */
@@ -109,8 +113,9 @@ export class Marks implements QueueCompanion {
   setRules(node: string, rules: readonly MarkedRule[]): void {
     this.#said.add(node);
     const before = this.#nodes.get(node);
+    const text = this.#rulesText(node);
     this.#adopt(node, rules);
-    const operations: StoreOperation[] = [this.#rulesOperation(node)];
+    const operations: StoreOperation[] = text === this.#rulesText(node) ? [] : [this.#rulesOperation(node)];
     for (const [id, { windows }] of before ?? []) {
       if (this.#nodes.get(node)?.has(id)) continue;
       for (const [start, mark] of windows) {
@@ -134,7 +139,7 @@ export class Marks implements QueueCompanion {
 
   collect(chunks: readonly ArrivingChunk[]): StoreOperation[] {
     const operations: StoreOperation[] = [];
-    const now = Date.now();
+    const now = this.#now();
     for (const { head, lines } of chunks) {
       const known = this.#series.get(head.bucket);
       this.#reach.set(head.bucket, { ...this.#stored(head.bucket), [head.priority]: head.sequence + 1 });
@@ -168,7 +173,7 @@ export class Marks implements QueueCompanion {
     const { node, rule, windows } = marks;
     for (let at = 0; at < starts.length; at += BATCH) {
       const operations: StoreOperation[] = [];
-      const now = Date.now();
+      const now = this.#now();
       for (const start of starts.slice(at, at + BATCH)) {
         const stored = this.#stored(rule.bucket);
         const mark = windows.get(start) ?? markOfAll(start, stored, now);
@@ -294,15 +299,20 @@ export class Marks implements QueueCompanion {
 
   #rulesOperation(node: string): StoreOperation {
     const key = rulesKey(this.#server, node);
+    const text = this.#rulesText(node);
+    return text === undefined ? { type: 'del', key } : { type: 'put', key, value: Buffer.from(text) };
+  }
+
+  #rulesText(node: string): string | undefined {
     const rules = this.#nodes.get(node);
-    if (rules === undefined) return { type: 'del', key };
+    if (rules === undefined) return undefined;
     const marked = Array.from(rules.values(), ({ rule: { id, bucket, measurement, every } }) => ({
       id,
       bucket,
       measurement,
       every,
     }));
-    return { type: 'put', key, value: Buffer.from(JSON.stringify(marked)) };
+    return JSON.stringify(marked);
   }
 
   async #write(operations: StoreOperation[]): Promise<void> {
