@@ -322,6 +322,20 @@ describe('provisioning of 2.x, façade', () => {
     expect(failure).toContain(`Changed before or beside it: "${other}"`);
   });
 
+  test('a mapping by which InfluxQL would read another bucket is told, and is not for the node to remove', async () => {
+    const [mapped, other] = [uniqueName(), uniqueName()];
+    await facade.createBucket(mapped, DAY);
+    await facade.createBucket(other, DAY);
+    facade.mapDatabase(mapped, other);
+    const provisioner = as('test-token');
+    const plan = await provisioner.plan(wanted({ [mapped]: DAY, [other]: DAY }));
+    expect(plan.items.slice(0, 2)).toMatchObject([
+      { state: 'different', change: 'none', note: expect.stringContaining('remove the DBRP mapping') as string },
+      { state: 'same' },
+    ]);
+    expect((await provisioner.apply(plan, { allowShorten: true })).failure).toBeUndefined();
+  });
+
   test('an organization that is not there', async () => {
     await expect(as('test-token', 'nobody').plan(new Map())).rejects.toThrow(/no organization "nobody"/);
   });

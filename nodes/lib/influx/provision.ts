@@ -70,6 +70,8 @@ export interface FoundBucket {
   /** 2.x */
   id?: string;
   note?: string;
+  /** What is wrong with it and not for the pack to put right. */
+  fault?: string;
 }
 
 /** Retention and the length of a shard group always go together: InfluxDB refuses a retention below its shards. */
@@ -217,8 +219,10 @@ function compared(
   noteOnMissing: string | undefined,
 ): ProvisionItem {
   if (!found) return { bucket, state: 'missing', wanted, change: 'create', ...withNote(noteOnMissing) };
-  const base = { bucket, wanted, found: foundOf(found), ...withNote(found.note) };
-  if (found.retention === wanted.retention) return { ...base, state: 'same', change: 'none' };
+  const base = { bucket, wanted, found: foundOf(found), ...withNote(found.fault ?? found.note) };
+  if (found.retention === wanted.retention) {
+    return { ...base, state: found.fault === undefined ? 'same' : 'different', change: 'none' };
+  }
   const isShorter = found.retention === 0 || wanted.retention < found.retention;
   return { ...base, state: 'different', change: isShorter ? 'shorten' : 'lengthen' };
 }

@@ -9,11 +9,23 @@ const PAGE = 100;
 /** Every organization has it, and a token that may read all of its buckets sees it. */
 const SYSTEM_BUCKET = '_monitoring';
 
+/** The retention policy of a bucket in InfluxQL. */
+const POLICY = 'autogen';
+
 interface Bucket {
   id: string;
   orgID: string;
   name: string;
   retentionRules?: { everySeconds?: number; shardGroupDurationSeconds?: number }[];
+}
+
+/** What stands for a bucket in InfluxQL: a database and a retention policy. */
+interface Mapping {
+  id: string;
+  bucketID: string;
+  database: string;
+  /** Made up by InfluxDB itself, for a bucket that has no other. */
+  virtual?: boolean;
 }
 
 function rulesOf({ retention, shard }: Retention): unknown[] {
@@ -45,6 +57,12 @@ export class Buckets implements BucketKeeper {
     for (const name of names) {
       const bucket = found.get(name) ?? (await this.find(name));
       if (bucket) found.set(name, bucket);
+    }
+    for (const mapping of await this.#mappings()) {
+      const bucket = found.get(mapping.database);
+      if (!bucket || bucket.id === mapping.bucketID) continue;
+      const fault = `InfluxQL reads another bucket under this name, so averages and backups would too: remove the DBRP mapping ${mapping.id}`;
+      found.set(bucket.name, { ...bucket, fault });
     }
     const seesAll = (await this.#named(SYSTEM_BUCKET)) !== undefined;
     if (found.size === 0 && !seesAll) throw this.#cannotRead();
@@ -97,6 +115,14 @@ export class Buckets implements BucketKeeper {
     const buckets = jsonOf(answer)?.['buckets'];
     if (!Array.isArray(buckets)) throw unexpectedAnswer(answer, this.#transport.host);
     return buckets as Bucket[];
+  }
+
+  /** Mappings that stand before a bucket of the same name. Without any, InfluxQL reads each bucket by its name. */
+  async #mappings(): Promise<Mapping[]> {
+    const query = new URLSearchParams({ ...this.#parameter, rp: POLICY }).toString();
+    const answer = await askJson(this.#transport, 'GET', `/api/v2/dbrps?${query}`);
+    const mappings = answer.status === 200 ? jsonOf(answer)?.['content'] : [];
+    return Array.isArray(mappings) ? (mappings as Mapping[]).filter(({ virtual }) => virtual !== true) : [];
   }
 
   #cannotRead(): ProvisionError {

@@ -24,6 +24,9 @@ interface Bucket {
   withoutRule?: boolean;
 }
 
+/** Id of an explicit mapping. */
+const MAPPING = '00000000000000aa';
+
 const SYSTEM_BUCKETS: readonly Bucket[] = [
   { id: '0'.repeat(15) + '1', name: '_monitoring', retention: 7 * DAY, shard: DAY },
   { id: '0'.repeat(15) + '2', name: '_tasks', retention: 3 * DAY, shard: DAY },
@@ -61,6 +64,8 @@ export class Influx2Facade {
   readonly #organizationId = randomBytes(8).toString('hex');
   readonly #buckets = new Map<string, Bucket>();
   readonly #tokens = new Map<string, Permissions>();
+  /** Buckets that InfluxQL reads by the name of another one. */
+  readonly #mappings = new Map<string, string>();
 
   private constructor(backend: Backend, organization: string, honest: HonestServer) {
     this.backend = backend;
@@ -106,6 +111,11 @@ export class Influx2Facade {
     return bucket;
   }
 
+  /** Has InfluxQL read a bucket by the name of another one, as an explicit DBRP mapping does. */
+  mapDatabase(database: string, bucket: string): void {
+    this.#mappings.set(database, bucket);
+  }
+
   async deleteBucket(name: string): Promise<void> {
     const bucket = this.#buckets.get(name);
     if (!bucket) return;
@@ -130,6 +140,7 @@ export class Influx2Facade {
       return json(200, { name: 'influxdb', status: 'pass', version: VERSION });
     if (path === '/api/v2/write' && method === 'POST') return this.#write(request);
     if (path === '/query') return this.#query(request);
+    if (path === '/api/v2/dbrps' && method === 'GET') return this.#listMappings(request);
     if (path.startsWith('/api/v2/buckets')) return this.#manage(request);
     throw new Unknown('path or method');
   }
@@ -228,7 +239,7 @@ export class Influx2Facade {
     if (!permissions) return fail(401, 'unauthorized', 'Unauthorized');
     const policyOf = (name: string): string | undefined => {
       const isReadable = permissions.read === 'all' || permissions.read.includes(name);
-      return isReadable ? this.#buckets.get(name)?.id : undefined;
+      return isReadable ? this.#buckets.get(this.#mappings.get(name) ?? name)?.id : undefined;
     };
     return answerQuery(request, this.backend, policyOf, (words) =>
       fail(400, 'invalid', `failed to parse query: ${words}`),
@@ -250,6 +261,21 @@ export class Influx2Facade {
     if (method === 'PATCH') return this.#patch(request, bucket);
     await this.deleteBucket(bucket.name);
     return { status: 204 };
+  }
+
+  /** Explicit mappings, and those that InfluxDB makes up for all other buckets (source of 2.9.1). */
+  #listMappings(request: SeenRequest): Reply {
+    onlyParameters(request, 'org', 'orgID', 'rp');
+    if (!this.#permissions(request)) return fail(401, 'unauthorized', 'unauthorized access');
+    if (request.query.get('rp') !== 'autogen') throw new Unknown('another retention policy');
+    const content = [...this.#buckets.values()].map(({ id, name }) => {
+      const mapping = { database: name, retention_policy: 'autogen', default: true, orgID: this.#organizationId };
+      const explicit = this.#mappings.get(name);
+      return explicit === undefined
+        ? { ...mapping, id, bucketID: id, virtual: true }
+        : { ...mapping, id: MAPPING, bucketID: this.#buckets.get(explicit)?.id ?? '', virtual: false };
+    });
+    return json(200, { content });
   }
 
   #unauthorized(path = ''): Reply {
