@@ -5,6 +5,7 @@ import type { AggregatorListener } from '../lib/aggregate/aggregator';
 import { rulesOf } from '../lib/aggregate/rules';
 import { PackError } from '../lib/errors';
 import { configNode } from '../lib/runtime/config-nodes';
+import { tally } from '../lib/runtime/counters';
 import { MessageNode } from '../lib/runtime/message-node';
 import { addCollector, serveMetrics } from '../lib/runtime/metrics';
 import { MinuteLog } from '../lib/runtime/minute-log';
@@ -75,15 +76,22 @@ export default function register(RED: NodeAPI): void {
       const command = commandOf(message, (name) => text(`error.${name}`));
       if (command.name === 'status') {
         sendProgress(aggregator.state());
+        tally(runtime.counters.passed, command.name);
         done();
         return;
       }
+      runtime.counters.pending += 1;
       aggregator.recompute(command.from, command.to).then(
         (marked) => {
+          runtime.counters.pending -= 1;
           sendProgress({ ...aggregator.state(), marked });
+          tally(runtime.counters.passed, command.name);
           done();
         },
-        (error: unknown) => runtime.fail(done, error),
+        (error: unknown) => {
+          runtime.counters.pending -= 1;
+          runtime.fail(done, error);
+        },
       );
     });
 

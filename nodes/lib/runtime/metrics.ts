@@ -28,6 +28,8 @@ const PASSED: Record<string, { name: string; help: string; label?: string }> = {
     help: 'Plans made or applied',
     label: 'command',
   },
+  'influx-aggregate': { name: 'mqtt2influx_messages_aggregated_total', help: 'Commands carried out', label: 'command' },
+  'influx-backup': { name: 'mqtt2influx_messages_backed_up_total', help: 'Commands carried out', label: 'command' },
   'influx-write': { name: 'mqtt2influx_messages_accepted_total', help: 'Messages whose point is in the queue on disk' },
 };
 
