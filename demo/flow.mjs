@@ -92,8 +92,9 @@ function resultsNode(nodes) {
   };
 }
 
-function serverOptions({ name, version, url, organization, database, credentials }) {
-  return { name: `InfluxDB, ${name}`, serverVersion: version, url, organization, database, credentials };
+// The folder of its copies is named after it.
+function serverOptions({ version, url, organization, database, credentials }) {
+  return { name: `InfluxDB-${version}.x`, serverVersion: version, url, organization, database, credentials };
 }
 
 /** The row that shows averages speaks to an InfluxDB 1.x that asks for no password. */
