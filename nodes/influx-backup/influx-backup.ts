@@ -131,15 +131,24 @@ export default function register(RED: NodeAPI): void {
     });
 
     const continueInterrupted = async (): Promise<void> => {
-      if (config.schedule.trim() !== '' && registryNode.registry && (await isUnfinished(copies))) runScheduled();
+      try {
+        if (await isUnfinished(copies)) runScheduled();
+      } catch (error) {
+        this.error(failureOf(error), { payload: SCHEDULED.name });
+      }
     };
+    // A registry in a file may not have been read yet.
+    let stopWaiting = (): void => undefined;
     const started = (): void => {
-      track(continueInterrupted().catch((error: unknown) => this.error(failureOf(error), { payload: SCHEDULED.name })));
+      stopWaiting();
+      if (registryNode.registry) track(continueInterrupted());
+      else stopWaiting = registryNode.changed.add(started);
     };
-    RED.events.once('flows:started', started);
+    if (config.schedule.trim() !== '') RED.events.once('flows:started', started);
 
     this.on('close', (done: () => void) => {
       RED.events.removeListener('flows:started', started);
+      stopWaiting();
       timer.close();
       closing.abort(new PackError('backup-failed', text('error.closing')));
       void Promise.allSettled([...running]).then(() => done());

@@ -30,7 +30,9 @@ export function hourOf(time: bigint, start: bigint): number {
 }
 
 export function isDay(text: string): text is Day {
-  return /^\d{4}-\d\d-\d\d$/.test(text) && !Number.isNaN(Date.parse(text));
+  const milliseconds = /^\d{4}-\d\d-\d\d$/.test(text) ? Date.parse(text) : NaN;
+  // JavaScript takes February 30 for March 2.
+  return !Number.isNaN(milliseconds) && dayOfMilliseconds(milliseconds) === text;
 }
 
 /** The day before. */
