@@ -87,6 +87,7 @@ async function backUpBucket(
   const { manifest } = copies;
   const began = beginning(manifest);
   manifest.unfinished = began;
+  await copies.save();
   const expired = BigInt(Date.now()) * 1_000_000n - BigInt(retention) * 1_000_000_000n;
   const reader = new DayReader(options.source, bucket, signal);
   let kept = 0;

@@ -11,7 +11,7 @@ function filled(): MemorySource {
   const source = new MemorySource();
   for (const days of [1, 2, 5]) {
     for (let hour = 0n; hour < 24n; hour += 5n) {
-      source.add(`climate,device=a v=${hour} ${daysAgo(days) + hour * HOUR + 1n}`);
+      source.add(`climate,device=a,site=x v=${hour} ${daysAgo(days) + hour * HOUR + 1n}`);
       source.add(`climate,device=b s="a\nb \\"c=\\" d",v=1i ${daysAgo(days) + hour * HOUR}`);
     }
   }
@@ -50,7 +50,7 @@ describe('a backup', () => {
     expect(await backUpRaw(source, directory)).toMatchObject({ copied: [], points: 0 });
     expect(filesOf(directory)).toEqual(files);
     // The number of points is the same.
-    source.add(`climate,device=a v=77 ${daysAgo(2) + 1n}`);
+    source.add(`climate,device=a,site=x v=77 ${daysAgo(2) + 1n}`);
     expect(await backUpRaw(source, directory)).toMatchObject({ copied: [dayText(2)], points: 10, missing: 0 });
     expect(copiedLines(directory)).toEqual(source.sorted());
     source.add(`late v=true ${daysAgo(4)}`);
@@ -63,7 +63,7 @@ describe('a backup', () => {
     const source = filled();
     const directory = temporary();
     await backUpRaw(source, directory);
-    source.add(`climate,device=a v=0.5 ${daysAgo(1) + 7n * HOUR}`);
+    source.add(`climate,device=a,site=x v=0.5 ${daysAgo(1) + 7n * HOUR}`);
     source.statements.length = 0;
     await backUpRaw(source, directory, { range: { from: daysAgo(1), to: daysAgo(0) } });
     const last = source.statements.at(-1);
@@ -77,7 +77,7 @@ describe('a backup', () => {
     await backUpRaw(source, directory);
     const before = source.sorted();
     source.remove((time) => time < daysAgo(1) + 6n * HOUR);
-    const late = `climate,device=c v=3 ${daysAgo(1) + 20n * HOUR}`;
+    const late = `climate,device=c,site=x v=3 ${daysAgo(1) + 20n * HOUR}`;
     source.add(late);
     const report = await backUpRaw(source, directory);
     expect(report).toMatchObject({ copied: [dayText(1)], missing: 24 });
@@ -147,7 +147,7 @@ describe('a backup that fails', () => {
     const directory = temporary();
     await backUpRaw(source, directory);
     const files = filesOf(directory);
-    source.add(`climate,device=a v=0.5 ${daysAgo(2)}`);
+    source.add(`climate,device=a,site=x v=0.5 ${daysAgo(2)}`);
     source.before = (statement) => {
       if (statement.includes(`${daysAgo(2)}`)) throw new Error('InfluxDB is away');
     };
@@ -171,7 +171,7 @@ describe('a backup that fails', () => {
     expect(source.statements.filter((text) => text.includes(`>= ${daysAgo(2)} `))).toEqual([]);
     expect(copiedLines(directory)).toEqual(source.sorted());
     // The next one begins anew.
-    source.add(`climate,device=a v=0.5 ${daysAgo(2)}`);
+    source.add(`climate,device=a,site=x v=0.5 ${daysAgo(2)}`);
     expect(await backUpRaw(source, directory)).toMatchObject({ copied: [dayText(2)] });
   });
 
@@ -216,7 +216,7 @@ describe('damage', () => {
     truncateSync(join(directory, BUCKET, oldest), 50);
     const second = files[1] ?? '';
     flip(join(directory, BUCKET, second), 40);
-    source.add(`climate,device=a v=0.5 ${daysAgo(2)}`);
+    source.add(`climate,device=a,site=x v=0.5 ${daysAgo(2)}`);
     const report = await backUpRaw(source, directory);
     expect(report.copied).toEqual([dayText(2), dayText(5)]);
     expect(report.faults).toHaveLength(2);

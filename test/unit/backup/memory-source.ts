@@ -63,7 +63,10 @@ export class MemorySource implements QuerySource {
     for (const row of found) {
       const columns = Object.keys(row.fields).sort();
       const values = columns.map((column) => valueOf(row.fields[column] as FieldValue));
-      const { measurement, tags, time } = row;
+      const { measurement, time } = row;
+      // InfluxDB gives tags in any order.
+      const pairs = Object.entries(row.tags);
+      const tags = Object.fromEntries(this.statements.length % 2 === 0 ? pairs : pairs.reverse());
       yield { measurement, tags, columns, times: [time], rows: [values], more: false };
     }
   }
