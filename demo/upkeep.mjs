@@ -23,7 +23,10 @@ export async function awaitBuckets(influxdb, buckets) {
     return retentions.every(({ seen }) => seen !== undefined);
   };
   const isThere = await waitFor(found, { seconds: PATIENCE_SECONDS, every: 250 });
-  if (!isThere) throw new Failure('influx-provision has not made the buckets: see the log of Node-RED.');
+  if (isThere) return;
+  // If InfluxDB cannot be asked, that is the reason.
+  await found();
+  throw new Failure('influx-provision has not made the buckets: see the log of Node-RED.');
 }
 
 /** Waits until the averages of the late readings are there; returns them as they are then. */

@@ -78,8 +78,8 @@ export async function retentionOf(server, bucket) {
 }
 
 const SECONDS = { h: 3600, m: 60, s: 1 };
-const DATABASES =
-  'SELECT database_name, retention_period_ns / 1000000000 AS retention FROM system.databases WHERE deleted = false';
+const NANOSECONDS = 1e9;
+const DATABASES = 'SELECT database_name, retention_period_ns FROM system.databases WHERE deleted = false';
 
 const readRetention = {
   async 1(server, bucket) {
@@ -103,6 +103,6 @@ const readRetention = {
     const answer = await request(server, '/api/v3/query_sql', { method: 'POST', headers, body });
     if (!answer.ok) throw refused(server, 'list its databases', answer);
     const found = JSON.parse(answer.text).find(({ database_name: name }) => name === bucket);
-    return found && (found.retention ?? 0);
+    return found && (found.retention_period_ns ?? 0) / NANOSECONDS;
   },
 };
