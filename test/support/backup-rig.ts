@@ -115,6 +115,8 @@ export interface BackupRig {
   command(message: Record<string, unknown>): Promise<Record<string, unknown>>;
   /** Sends a message and waits for its error. */
   failure(message: Record<string, unknown>): Promise<{ code?: string; message: string }>;
+  /** Deploys the node with another schedule. */
+  reschedule(schedule: string): Promise<void>;
 }
 
 export async function startBackupRig(
@@ -123,7 +125,8 @@ export async function startBackupRig(
 ): Promise<BackupRig> {
   const [influxd, collector] = await Promise.all([startInfluxd(), startCollector()]);
   await influxd.createDatabase('iot', { raw: '30d', events: '365d' });
-  const flows = backupFlow({ influxUrl: influxd.url, collectorPort: collector.port, ...options });
+  const place = { influxUrl: influxd.url, collectorPort: collector.port, ...options };
+  const flows = backupFlow(place);
   const nodeRed = await startNodeRed({ runtime, flows });
   const next = async (label: string, message: Record<string, unknown>): Promise<CollectedMessage> => {
     const before = collector.messages(label).length;
@@ -141,6 +144,7 @@ export async function startBackupRig(
     },
     command: async (message) => (await next('result', message))['payload'] as Record<string, unknown>,
     failure: async (message) => (await next('errors', message))['error'] as { code?: string; message: string },
+    reschedule: (schedule) => nodeRed.deploy(backupFlow({ ...place, schedule }), 'nodes'),
   };
   return rig;
 }

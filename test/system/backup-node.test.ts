@@ -83,9 +83,21 @@ describe.each(runtimes('4'))('the backup node on Node-RED %s', (runtime) => {
     });
     const refused = await rig.failure({ payload: 'restore', bucket: 'raw' });
     expect(refused.message).toContain('nothing was written');
+
+    // The copy that is damaged is needed for nothing new; a full backup makes it anew.
+    expect(await rig.command({ payload: 'backup', full: true })).toMatchObject({ ok: true });
+    const results = rig.collector.messages('result').length;
+    await rig.reschedule('* * * * * *');
+    const [scheduled] = (await rig.collector.waitFor('result', results + 1)).slice(results);
+    expect(scheduled).toMatchObject({ payload: { command: 'backup', ok: true, copied: 0 } });
+    await rig.reschedule('61 * * * *');
+    expect(await rig.failure({ payload: 'list' })).toMatchObject({
+      code: 'not-configured',
+      message: expect.stringContaining('"61 * * * *" is neither a period') as string,
+    });
   });
 
-  const KILLS = rounds(3, 20);
+  const KILLS = rounds(2, 20);
   test(`kill -9 in the middle, ${KILLS} times, harms no copy, and the backup goes on by itself`, async () => {
     const days = 20;
     const directory = tempDirectory('backup');

@@ -10,6 +10,14 @@ import type { HourLines } from './hours';
 const MANY_ROWS = 100_000;
 const FEW_ROWS = 10_000;
 const GROWTH = 8;
+/** Milliseconds for which the answer about measurements and types is good. */
+const ASK_INTERVAL = 1000;
+
+interface Measurement {
+  name: string;
+  /** A field has one type in one shard and another in the next. */
+  hasMixedTypes: boolean;
+}
 
 /** Rows that line protocol cannot carry. */
 export type Omitted = (points: number, reason: string) => void;
@@ -21,6 +29,8 @@ export class DayReader {
   readonly #signal: AbortSignal;
   /** Hours that are asked for at once, by measurement: so that rare points do not cost 24 requests a day. */
   readonly #spans = new Map<string, number>();
+  #known: readonly Measurement[] = [];
+  #askedAt = -Infinity;
 
   constructor(source: QuerySource, bucket: string, signal: AbortSignal) {
     this.#source = source;
@@ -34,7 +44,6 @@ export class DayReader {
    * @throws QueryError, or the signal's reason
    */
   async *read(day: Day, hours: ReadonlySet<number>, omitted: Omitted): AsyncGenerator<HourLines, void, undefined> {
-    // Asked anew each day: a measurement or a type may have come since.
     for (const { name, hasMixedTypes } of await this.#measurements()) {
       for (let hour = next(hours, 0); hour < HOURS;) {
         // InfluxDB keeps types by shard. In a stretch with shards of several types it would make floats of integers and leave
@@ -60,8 +69,17 @@ export class DayReader {
     else if (rows < FEW_ROWS) this.#spans.set(name, Math.min(HOURS, span * GROWTH));
   }
 
+  /** Asked anew while a backup goes on: a measurement or a type may have come since. */
+  async #measurements(): Promise<readonly Measurement[]> {
+    const now = Date.now();
+    if (now - this.#askedAt < ASK_INTERVAL) return this.#known;
+    this.#known = await this.#askForMeasurements();
+    this.#askedAt = now;
+    return this.#known;
+  }
+
   /** In an order that does not depend on the server. */
-  async #measurements(): Promise<{ name: string; hasMixedTypes: boolean }[]> {
+  async #askForMeasurements(): Promise<Measurement[]> {
     const fields = new Map<string, Map<unknown, Set<unknown>>>();
     for await (const { measurement, rows } of this.#source.query(this.#bucket, 'SHOW FIELD KEYS', this.#signal)) {
       const types = fields.get(measurement) ?? new Map<unknown, Set<unknown>>();
