@@ -63,6 +63,8 @@ export function demoFlow(nodes, { brokerPort, influxdb }) {
     if (node.type === 'mqtt-broker') return { ...node, broker: '127.0.0.1', port: String(brokerPort) };
     if (node.type === 'influx-server') return { ...node, ...serverOptions(influxdb) };
     if (node.type === 'influx-backup') return withResultsFile(node);
+    // Into the log too, where it can be looked up after the demo has ended.
+    if (node.type === 'debug' && node.complete === 'error') return { ...node, console: true };
     return node.type === 'http request' ? { ...node, ...requestOptions(node, influxdb) } : node;
   });
   return [...flow, resultsNode(nodes)];

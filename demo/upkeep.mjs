@@ -1,6 +1,7 @@
 import { relative } from 'node:path';
 import { averagesOf, isRight } from './averages.mjs';
 import { command, copiesOf } from './backup.mjs';
+import { endOfLog } from './children.mjs';
 import { Failure } from './failure.mjs';
 import { project } from './folder.mjs';
 import { retentionOf } from './influxdb/api.mjs';
@@ -26,7 +27,7 @@ export async function awaitBuckets(influxdb, buckets) {
   if (isThere) return;
   // If InfluxDB cannot be asked, that is the reason.
   await found();
-  throw new Failure('influx-provision has not made the buckets: see the log of Node-RED.');
+  throw new Failure(`influx-provision has not made the buckets.\n${endOfLog('node-red')}`);
 }
 
 /** Waits until the averages of the late readings are there; returns them as they are then. */
