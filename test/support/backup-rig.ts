@@ -1,3 +1,5 @@
+import { connect } from '../../nodes/lib/influx/server';
+import { storeLines } from './backup-points';
 import { startCollector, type Collector, type CollectedMessage } from './collector';
 import { collectNode, ids, withCredentials } from './flows';
 import { startInfluxd, type Influxd } from './influxd';
@@ -151,9 +153,10 @@ export async function startBackupRig(
 
 /** Writes lines to a retention policy of `iot`, past Node-RED. */
 export async function writeLines({ influxd }: BackupRig, bucket: string, lines: readonly string[]): Promise<void> {
-  for (let at = 0; at < lines.length; at += 5000) {
-    const body = lines.slice(at, at + 5000).join('\n');
-    const answer = await fetch(`${influxd.url}/write?db=iot&rp=${bucket}&precision=n`, { method: 'POST', body });
-    if (answer.status !== 204) throw new Error(`InfluxDB answered ${answer.status}: ${await answer.text()}`);
+  const server = connect({ version: '1', url: influxd.url, database: 'iot', timeout: 30_000 });
+  try {
+    await storeLines(server, bucket, lines);
+  } finally {
+    server.close();
   }
 }

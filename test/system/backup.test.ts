@@ -7,7 +7,7 @@ import { LineSplitter } from '../../nodes/lib/backup/lines';
 import { restoreCopies } from '../../nodes/lib/backup/restore';
 import { verifyCopies } from '../../nodes/lib/backup/verify';
 import { connect, type InfluxServer } from '../../nodes/lib/influx/server';
-import { awkwardLines, canonical } from '../support/backup-points';
+import { awkwardLines, canonical, storeLines } from '../support/backup-points';
 import { rounds, seed } from '../support/campaign';
 import { atEndOfFile } from '../support/cleanup';
 import { targetKinds, type Target } from '../support/facade/targets';
@@ -17,13 +17,6 @@ import { tempDirectory } from '../support/temp';
 const POINTS = rounds(2000, 100_000);
 const DAYS = 3;
 const never = new AbortController().signal;
-
-async function write(server: InfluxServer, bucket: string, lines: readonly string[]): Promise<void> {
-  for (let at = 0; at < lines.length; at += 5000) {
-    const outcome = await server.write(bucket, lines.slice(at, at + 5000).join('\n'), never);
-    expect(outcome).toEqual({ kind: 'written' });
-  }
-}
 
 async function backUpBucket(source: InfluxServer, bucket: string, directory: string): Promise<BucketReport> {
   const buckets = new Map([[bucket, { retention: (DAYS + 1) * 86_400 }]]);
@@ -69,7 +62,7 @@ describe('copies of every version', () => {
   test(`hold the same ${POINTS} lines, and restore into every other version (seed ${seed})`, async () => {
     for (const from of opened) {
       const bucket = await from.target.createBucket();
-      await write(from.server, bucket, lines);
+      await storeLines(from.server, bucket, lines);
       const directory = tempDirectory('backup');
       const report = await backUpBucket(from.server, bucket, directory);
       expect(report).toMatchObject({ points: POINTS, faults: [], missing: 0 });
@@ -114,13 +107,13 @@ describe('a disk for the copies', () => {
     });
     const bucket = await target.createBucket();
     const before = awkwardLines(seed, 500, DAYS);
-    await write(server, bucket, before);
+    await storeLines(server, bucket, before);
     expect((await backUpBucket(server, bucket, directory)).error).toBeUndefined();
     const files = filesIn(directory, bucket);
     const filler = join(directory, 'filler');
     await run('sh', ['-c', `dd if=/dev/zero of=${filler} bs=4096 2>/dev/null || true`]);
     const more = awkwardLines(seed + 1, 2000, DAYS);
-    await write(server, bucket, more);
+    await storeLines(server, bucket, more);
     const report = await backUpBucket(server, bucket, directory);
     expect(report.copied).toEqual([]);
     expect(report.error).toContain('ENOSPC');
@@ -150,7 +143,7 @@ describe('a disk for the copies', () => {
   test.each(damages)('%s is found by verify, and nothing is restored', async (_, damage) => {
     const directory = tempDirectory('backup');
     const bucket = await target.createBucket();
-    await write(server, bucket, awkwardLines(seed, 1000, DAYS));
+    await storeLines(server, bucket, awkwardLines(seed, 1000, DAYS));
     await backUpBucket(server, bucket, directory);
     const file = filesIn(directory, bucket).at(-2) ?? '';
     damage(join(directory, bucket, file));
