@@ -5,9 +5,9 @@ import { Backoff, RETRY } from '../influx/retry';
 import { WakeUp } from '../influx/wake-up';
 import type { Reach } from '../store/lanes';
 import type { StoredCallback } from '../store/queue';
-import { dueWindows, groupsOf, hasEnded, oldestWhole, type WindowGroup } from './due';
-import { isWritten, type RuleMarks, type SeriesSet } from './mark';
-import type { Marks } from './marks';
+import { dueWindows, groupsOf, hasEnded, oldestWhole } from './due';
+import { isWritten, type Mark, type RuleMarks, type SeriesSet } from './mark';
+import { seriesOf, type Marks } from './marks';
 import { resultLine, Results } from './results';
 import type { Rule } from './rules';
 import { statementOf } from './statement';
@@ -89,6 +89,10 @@ const WINDOWS = 1000;
 const WINDOWS_AT_FIRST = 20;
 /** Results that wait for a bucket before no more are made for it. */
 const MOST_WAITING = 50_000;
+/** With so many points to write, the writer has all it can do, */
+const BUSY = 5_000;
+/** and windows are computed in one part of so many of the time. */
+const PART_WHEN_BUSY = 12;
 /** Milliseconds of work before others have their turn. */
 const TURN = 8;
 
@@ -122,6 +126,8 @@ export class Aggregator {
   readonly #progress = new Map<string, Progress>();
   readonly #ended: Promise<void>;
   #rules: readonly Rule[] = [];
+  /** While points wait to be written. */
+  #restUntil = 0;
   #computed = 0;
   #expired = 0;
   #unusable = 0;
@@ -239,16 +245,19 @@ export class Aggregator {
     for (const group of [...groups.slice(-1), ...groups.slice(0, -1)]) {
       if (this.#now() >= until) return true;
       if (this.#isClosed() || source.waiting(rule.into) > MOST_WAITING) return false;
+      if (source.waiting(rule.bucket) > BUSY && this.#now() < this.#restUntil) return false;
+      const began = this.#now();
       await this.#compute(rule, marks, group, progress);
+      this.#restUntil = this.#now() + (this.#now() - began) * (PART_WHEN_BUSY - 1);
     }
     return false;
   }
 
-  async #compute(rule: Rule, marks: RuleMarks, group: WindowGroup, progress: Progress): Promise<void> {
+  async #compute(rule: Rule, marks: RuleMarks, group: readonly Mark[], progress: Progress): Promise<void> {
     const { source, listener } = this.#options;
     const left = source.left(rule.bucket);
     // Points may have come since the group was put together, or the marks been read anew.
-    const current = group.marks.filter(
+    const current = group.filter(
       (mark) => marks.windows.get(mark.start) === mark && left !== undefined && isWritten(mark, left),
     );
     const [first, last] = [current[0], current.at(-1)];
@@ -258,7 +267,11 @@ export class Aggregator {
     const batch = { from: first.start, to: last.start + rule.every, windows: current.length };
     let counts: Counts;
     try {
-      counts = await this.#store(rule, { ...batch, starts: new Set(current.map(({ start }) => start)) }, group.series);
+      counts = await this.#store(
+        rule,
+        { ...batch, starts: new Set(current.map(({ start }) => start)) },
+        seriesOf(taken),
+      );
     } catch (error) {
       source.marks.giveBack(taken);
       throw error;

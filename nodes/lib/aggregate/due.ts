@@ -51,38 +51,34 @@ export function dueWindows({ rule, windows }: RuleMarks, options: DueOptions): D
   return found;
 }
 
-/** Windows that follow each other, to be read by one query. */
-export interface WindowGroup {
-  marks: Mark[];
-  series: SeriesSet;
-}
-
 /**
- * Puts due windows together, oldest first.
+ * Puts due windows that follow each other together, to be read by one query; oldest first.
  *
  * @param most - windows in a group
  */
-export function groupsOf(due: readonly Mark[], every: number, most: number): WindowGroup[] {
-  const groups: WindowGroup[] = [];
-  let last: WindowGroup | undefined;
+export function groupsOf(due: readonly Mark[], every: number, most: number): Mark[][] {
+  const groups: Mark[][] = [];
+  let last: Mark[] | undefined;
+  let series: SeriesSet;
   for (const mark of due) {
-    const before = last?.marks.at(-1);
-    const series = last === undefined || before?.start !== mark.start - every ? undefined : joined(last, mark);
-    if (last === undefined || series === undefined || last.marks.length >= most) {
-      last = { marks: [mark], series: mark.series };
+    const both: { series: SeriesSet } | undefined =
+      last?.at(-1)?.start === mark.start - every && last.length < most ? joined(series, mark.series) : undefined;
+    if (last === undefined || both === undefined) {
+      last = [mark];
+      series = mark.series;
       groups.push(last);
     } else {
-      last.marks.push(mark);
-      last.series = series.all;
+      last.push(mark);
+      series = both.series;
     }
   }
   return groups;
 }
 
 /** The series to read for both; undefined when they should be read apart. */
-function joined(group: WindowGroup, { series }: Mark): { all: SeriesSet } | undefined {
-  if (group.series === undefined && series === undefined) return { all: undefined };
-  if (group.series === undefined || series === undefined) return undefined;
-  const all = new Set([...group.series, ...series]);
-  return all.size <= SERIES_IN_A_QUERY ? { all } : undefined;
+function joined(a: SeriesSet, b: SeriesSet): { series: SeriesSet } | undefined {
+  if (a === undefined && b === undefined) return { series: undefined };
+  if (a === undefined || b === undefined) return undefined;
+  const series = new Set([...a, ...b]);
+  return series.size <= SERIES_IN_A_QUERY ? { series } : undefined;
 }

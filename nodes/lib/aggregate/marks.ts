@@ -5,7 +5,7 @@ import type { Reach } from '../store/lanes';
 import type { Store, StoreOperation } from '../store/store';
 import { markOfAll, RuleMarks, type Mark, type MarkedSeries, type SeriesSet } from './mark';
 import type { MarkedRule } from './rules';
-import { millisecondsOf, parseSeries, seriesOf } from './scan';
+import { millisecondsOf, parseSeries, seriesKey } from './scan';
 
 /** Series of one window that are remembered one by one; with more of them, all are computed. */
 const SERIES_OF_A_WINDOW = 50;
@@ -146,7 +146,7 @@ export class Marks implements QueueCompanion {
       // Results never mark a window themselves.
       if (known === undefined || this.#nodes.has(head.origin)) continue;
       for (const line of lines) {
-        const key = seriesOf(line);
+        const key = seriesKey(line);
         const series = known.get(key) ?? this.#learn(known, head.bucket, key);
         if (series.rules.length === 0) continue;
         const time = millisecondsOf(line);
@@ -330,4 +330,14 @@ function measurementOf(series: string): string | undefined {
   } catch {
     return undefined; // not written by this pack: no rule is for it
   }
+}
+
+/** The series that are to be computed for some of the windows at least. */
+export function seriesOf(taken: readonly TakenMark[]): SeriesSet {
+  const all = new Set<MarkedSeries>();
+  for (const { series } of taken) {
+    if (series === undefined) return undefined;
+    for (const one of series) all.add(one);
+  }
+  return all;
 }

@@ -5,7 +5,7 @@ const BACKSLASH = 92;
 const DIGITS = 6;
 
 /** Measurement and tags of a line, as they are written in it. */
-export function seriesOf(line: string): string {
+export function seriesKey(line: string): string {
   let end = line.indexOf(' ');
   while (end > 0 && line.charCodeAt(end - 1) === BACKSLASH) end = line.indexOf(' ', end + 1);
   return line.slice(0, end);

@@ -2,7 +2,7 @@ import { afterEach, expect, it, vi } from 'vitest';
 import { Aggregator } from '../../../nodes/lib/aggregate/aggregator';
 import { Marks } from '../../../nodes/lib/aggregate/marks';
 import type { Rule } from '../../../nodes/lib/aggregate/rules';
-import type { PointQueue } from '../../../nodes/lib/store/queue';
+import type { PointQueue, StoredCallback } from '../../../nodes/lib/store/queue';
 import { rounds, seededRandom } from '../../support/campaign';
 import { tempDirectory } from '../../support/temp';
 import { until } from '../../support/until';
@@ -58,7 +58,7 @@ async function play(seed: number): Promise<void> {
       marks,
       left: (bucket: string) => queue.left(bucket),
       waiting: (bucket: string) => queue.waiting(bucket),
-      accept: (bucket: string, line: string, stored: (error?: Error) => void) =>
+      accept: (bucket: string, line: string, stored: StoredCallback) =>
         queue.accept(bucket, 'sensor', 'aggregate', line, stored),
       query: (bucket: string, statement: string, signal: AbortSignal) => influx.query(bucket, statement, signal),
     };
@@ -70,13 +70,13 @@ async function play(seed: number): Promise<void> {
     return { queue, marks, aggregator };
   };
 
-  const acceptSome = (): void => {
-    for (let count = below(30); count > 0; count--) {
+  const acceptSome = (most: number): void => {
+    for (let count = below(most); count > 0; count--) {
       const kind = below(10);
-      const age = kind < 6 ? below(3000) : kind < 9 ? below(HOUR) : below(30 * HOUR);
+      const age = kind < 5 ? below(3000) : kind < 7 ? below(HOUR) : below(30) * HOUR + below(3000);
       const time = Math.floor((clock - age) / 500) * 500;
       const fields = below(5) ? `v=${below(1000) / 10}` : `v=${below(1000) / 10},n=${below(100)}i`;
-      const line = `${below(9) ? 'm' : 'other'},d=d${below(4)} ${fields} ${time}000000`;
+      const line = `${below(9) ? 'm' : 'other'},d=d${below(12)} ${fields} ${time}000000`;
       void accept(running.queue, line, { priority: below(5) ? 'sensor' : 'event' });
     }
   };
@@ -88,6 +88,16 @@ async function play(seed: number): Promise<void> {
       // The answer was lost: written again later.
       if (below(5) === 0) running.queue.release(chunks);
       else void running.queue.remove(chunks);
+    }
+  };
+
+  /** Everybody goes on at once. */
+  const goOn = async (): Promise<void> => {
+    for (let turns = below(40); turns > 0; turns--) {
+      await new Promise(setImmediate);
+      if (below(3) === 0) acceptSome(4);
+      if (below(3) === 0) await writeSome(50);
+      clock += below(100);
     }
   };
 
@@ -111,29 +121,31 @@ async function play(seed: number): Promise<void> {
   };
 
   let running = await start();
-  for (let step = 0; step < 120; step++) {
+  for (let step = 0; step < 80; step++) {
     const dice = below(100);
-    if (dice < 35) acceptSome();
+    if (dice < 35) acceptSome(30);
     else if (dice < 60) await writeSome(1 + below(60));
     else if (dice < 80) clock += below(20_000);
-    else if (dice < 95) for (let turns = below(30); turns > 0; turns--) await new Promise(setImmediate);
+    else if (dice < 95) await goOn();
     else await restart();
     if (life.crashed) await restart();
   }
 
   life.batchesLeft = Infinity;
+  influx.breaksOff = () => false;
+  const finish = clock + 3 * HOUR;
   running.aggregator.setRules(RULES);
   await until('all is computed and written', async () => {
     if (life.crashed) await restart();
     life.batchesLeft = Infinity;
     running.aggregator.setRules(RULES);
-    clock += HOUR / 4;
+    clock += clock < finish ? HOUR / 4 : 2000;
     await writeSome(1000);
     const { waiting, open } = running.aggregator.state();
     const { queuedPoints, accepting } = running.queue.totals();
     return running.marks.ready && waiting + open + queuedPoints + accepting === 0;
   });
-  expect(Object.keys(storedResults(influx, RULES[0] as Rule)).length).toBeGreaterThan(5);
+  expect(Object.keys(storedResults(influx, RULES[0] as Rule)).length).toBeGreaterThan(0);
   for (const rule of RULES) {
     expect(storedResults(influx, rule), `seed ${seed}`).toEqual(expectedResults(influx, rule));
   }
