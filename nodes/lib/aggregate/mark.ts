@@ -2,15 +2,8 @@ import type { Priority } from '../store/keys';
 import type { Reach } from '../store/lanes';
 import type { MarkedRule } from './rules';
 
-/** Lines of one series, as line protocol names it: measurement and tags, escaped. */
-export interface MarkedSeries {
-  readonly key: string;
-  /** Rules that aggregate its measurement. */
-  readonly rules: readonly RuleMarks[];
-}
-
-/** Which series of a window are to be computed; undefined: all. */
-export type SeriesSet = Set<MarkedSeries> | undefined;
+/** Which series of a window are to be computed, as line protocol names them: measurement and tags. Undefined: all. */
+export type SeriesSet = Set<string> | undefined;
 
 /** A window that is to be computed, because points have come into it. */
 export interface Mark {
@@ -34,6 +27,8 @@ export class RuleMarks {
   rule: MarkedRule;
   /** By start. */
   readonly windows = new Map<number, Mark>();
+  /** The window that was marked last: most points are for the same. */
+  latest: Mark | undefined;
 
   constructor(node: string, rule: MarkedRule) {
     this.node = node;

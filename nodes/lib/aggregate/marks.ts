@@ -1,17 +1,17 @@
 import { PackError } from '../errors';
 import type { ArrivingChunk, QueueCompanion } from '../store/companion';
 import { markKey, markRange, namesIn, rulesKey, rulesRange } from '../store/keys';
+import type { ChunkHead } from '../store/lane';
 import type { Reach } from '../store/lanes';
 import type { Store, StoreOperation } from '../store/store';
-import { markOfAll, RuleMarks, type Mark, type MarkedSeries, type SeriesSet } from './mark';
+import { markOfAll, RuleMarks, type Mark, type SeriesSet } from './mark';
 import type { MarkedRule } from './rules';
-import { millisecondsOf, parseSeries, seriesKey } from './scan';
+import { escapedMeasurement, isOf, millisecondsOf, seriesKey } from './scan';
 
 /** Series of one window that are remembered one by one; with more of them, all are computed. */
 const SERIES_OF_A_WINDOW = 50;
 /** The same for all windows together: a long back-fill must not fill the memory. */
 const SERIES_OF_ALL_WINDOWS = 100_000;
-const SERIES_KNOWN = 100_000;
 /** Marks that are made by hand in one batch. */
 const BATCH = 1000;
 const NOTHING = Buffer.alloc(0);
@@ -41,8 +41,8 @@ export class Marks implements QueueCompanion {
   /** Nodes that are there, and those that have said their rules. */
   readonly #present = new Set<string>();
   readonly #said = new Set<string>();
-  /** By bucket and series. */
-  readonly #series = new Map<string, Map<string, MarkedSeries>>();
+  /** By bucket, and by measurement as lines have it. */
+  readonly #rules = new Map<string, Map<string, RuleMarks[]>>();
   #seriesMarked = 0;
   /** Up to which sequences chunks are stored: as found when the store was opened, and what came since, by bucket. */
   #found: (bucket: string) => Reach = () => NOTHING_STORED;
@@ -80,7 +80,10 @@ export class Marks implements QueueCompanion {
     }
     if (generation !== store.generation) return;
     for (const [node, text] of rules) if (!this.#said.has(node)) this.#adopt(node, JSON.parse(text) as MarkedRule[]);
-    for (const marks of this.#all()) marks.windows.clear();
+    for (const marks of this.#all()) {
+      marks.windows.clear();
+      marks.latest = undefined;
+    }
     this.#seriesMarked = 0;
     const operations: StoreOperation[] = [];
     const now = this.#now();
@@ -141,22 +144,15 @@ export class Marks implements QueueCompanion {
     const operations: StoreOperation[] = [];
     const now = this.#now();
     for (const { head, lines } of chunks) {
-      const known = this.#series.get(head.bucket);
+      const rules = this.#rules.get(head.bucket);
       this.#reach.set(head.bucket, { ...this.#stored(head.bucket), [head.priority]: head.sequence + 1 });
       // Results never mark a window themselves.
-      if (known === undefined || this.#nodes.has(head.origin)) continue;
-      for (const line of lines) {
-        const key = seriesKey(line);
-        const series = known.get(key) ?? this.#learn(known, head.bucket, key);
-        if (series.rules.length === 0) continue;
-        const time = millisecondsOf(line);
-        for (const marks of series.rules) {
-          const mark = this.#markOf(marks, time, now, operations);
-          mark.before[head.priority] = head.sequence + 1;
-          if (!mark.touched) mark.firstAt = now;
-          mark.lastAt = now;
-          mark.touched = true;
-          this.#addSeries(mark, series);
+      if (rules === undefined || this.#nodes.has(head.origin)) continue;
+      for (const [measurement, ofMeasurement] of rules) {
+        for (const line of lines) {
+          if (!isOf(line, measurement)) continue;
+          const time = millisecondsOf(line);
+          for (const marks of ofMeasurement) this.#touch(marks, line, time, head, now, operations);
         }
       }
     }
@@ -214,6 +210,7 @@ export class Marks implements QueueCompanion {
       if (mark.touched || !this.#holds(marks, mark)) continue;
       this.#forgetSeries(mark);
       marks.windows.delete(mark.start);
+      if (marks.latest === mark) marks.latest = undefined;
       operations.push({ type: 'del', key: markKey(this.#server, marks.node, marks.rule.id, mark.start) });
     }
     await this.#write(operations);
@@ -235,12 +232,31 @@ export class Marks implements QueueCompanion {
     return this.#nodes.get(marks.node)?.get(marks.rule.id) === marks && marks.windows.get(mark.start) === mark;
   }
 
-  #markOf(marks: RuleMarks, time: number, now: number, operations: StoreOperation[]): Mark {
-    const { node, rule, windows } = marks;
+  /** A point has come: its window is marked. Called for every point and rule. */
+  #touch(
+    marks: RuleMarks,
+    line: string,
+    time: number,
+    { priority, sequence }: ChunkHead,
+    now: number,
+    operations: StoreOperation[],
+  ): void {
+    const { latest, rule } = marks;
+    const isLatest = latest !== undefined && time >= latest.start && time < latest.start + rule.every;
+    const mark = isLatest ? latest : this.#markOf(marks, time, now, operations);
+    marks.latest = mark;
+    mark.before[priority] = sequence + 1;
+    if (!mark.touched) mark.firstAt = now;
+    mark.lastAt = now;
+    mark.touched = true;
+    if (mark.series !== undefined) this.#addSeries(mark, seriesKey(line));
+  }
+
+  #markOf({ node, rule, windows }: RuleMarks, time: number, now: number, operations: StoreOperation[]): Mark {
     const start = Math.floor(time / rule.every) * rule.every;
     let mark = windows.get(start);
     if (mark === undefined) {
-      const series = this.#seriesMarked < SERIES_OF_ALL_WINDOWS ? new Set<MarkedSeries>() : undefined;
+      const series = this.#seriesMarked < SERIES_OF_ALL_WINDOWS ? new Set<string>() : undefined;
       mark = { ...markOfAll(start, NOTHING_STORED, now), series };
       windows.set(start, mark);
       operations.push({ type: 'put', key: markKey(this.#server, node, rule.id, start), value: NOTHING });
@@ -248,7 +264,7 @@ export class Marks implements QueueCompanion {
     return mark;
   }
 
-  #addSeries(mark: Mark, one: MarkedSeries): void {
+  #addSeries(mark: Mark, one: string): void {
     const { series } = mark;
     if (series === undefined || series.has(one)) return;
     if (series.size >= SERIES_OF_A_WINDOW) {
@@ -262,16 +278,6 @@ export class Marks implements QueueCompanion {
 
   #forgetSeries({ series }: Mark): void {
     this.#seriesMarked -= series?.size ?? 0;
-  }
-
-  /** Finds out which rules a series has. */
-  #learn(known: Map<string, MarkedSeries>, bucket: string, key: string): MarkedSeries {
-    const measurement = measurementOf(key);
-    const rules = this.#all().filter(({ rule }) => rule.bucket === bucket && rule.measurement === measurement);
-    const series = { key, rules };
-    if (known.size >= SERIES_KNOWN) known.clear();
-    known.set(key, series);
-    return series;
   }
 
   #all(): RuleMarks[] {
@@ -293,8 +299,14 @@ export class Marks implements QueueCompanion {
     }
     if (rules.length === 0) this.#nodes.delete(node);
     else this.#nodes.set(node, adopted);
-    this.#series.clear();
-    for (const { rule } of this.#all()) this.#series.set(rule.bucket, new Map());
+    this.#rules.clear();
+    for (const marks of this.#all()) {
+      const { bucket, measurement } = marks.rule;
+      const ofBucket = this.#rules.get(bucket) ?? new Map<string, RuleMarks[]>();
+      this.#rules.set(bucket, ofBucket);
+      const name = escapedMeasurement(measurement);
+      ofBucket.set(name, [...(ofBucket.get(name) ?? []), marks]);
+    }
   }
 
   #rulesOperation(node: string): StoreOperation {
@@ -324,17 +336,9 @@ export class Marks implements QueueCompanion {
   }
 }
 
-function measurementOf(series: string): string | undefined {
-  try {
-    return parseSeries(series).measurement;
-  } catch {
-    return undefined; // not written by this pack: no rule is for it
-  }
-}
-
 /** The series that are to be computed for some of the windows at least. */
 export function seriesOf(taken: readonly TakenMark[]): SeriesSet {
-  const all = new Set<MarkedSeries>();
+  const all = new Set<string>();
   for (const { series } of taken) {
     if (series === undefined) return undefined;
     for (const one of series) all.add(one);

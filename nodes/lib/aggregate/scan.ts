@@ -1,5 +1,9 @@
 import { parseLine } from '../influx/parse-line';
 
+const SPACE = 32;
+const COMMA = 44;
+const MINUS = 45;
+const ZERO = 48;
 const BACKSLASH = 92;
 /** Nanoseconds have so many digits more than milliseconds. */
 const DIGITS = 6;
@@ -11,16 +15,32 @@ export function seriesKey(line: string): string {
   return line.slice(0, end);
 }
 
-/** The time of a line in milliseconds since 1970, rounded down. */
-export function millisecondsOf(line: string): number {
-  const digits = line.slice(line.lastIndexOf(' ') + 1);
-  if (digits.length > DIGITS && !digits.startsWith('-')) return Number(digits.slice(0, -DIGITS));
-  const nanoseconds = BigInt(digits);
-  return Number(nanoseconds >= 0n ? 0n : (nanoseconds - 999_999n) / 1_000_000n);
+/** Whether a line is of a measurement, which is given as lines have it. */
+export function isOf(line: string, measurement: string): boolean {
+  if (!line.startsWith(measurement)) return false;
+  const next = line.charCodeAt(measurement.length);
+  return next === COMMA || next === SPACE;
 }
 
-/** Takes a series apart again. */
-export function parseSeries(series: string): { measurement: string; tags: Record<string, string> } {
-  const { measurement, tags } = parseLine(`${series} v=0 0`);
-  return { measurement, tags };
+/** A measurement as lines have it. */
+export function escapedMeasurement(measurement: string): string {
+  return measurement.replace(/[, ]/g, '\\$&');
+}
+
+/** The time of a line in milliseconds since 1970, rounded down. */
+export function millisecondsOf(line: string): number {
+  let at = line.lastIndexOf(' ') + 1;
+  const end = line.length - DIGITS;
+  if (at >= end || line.charCodeAt(at) === MINUS) {
+    const nanoseconds = BigInt(line.slice(at));
+    return Number(nanoseconds >= 0n ? 0n : (nanoseconds - 999_999n) / 1_000_000n);
+  }
+  let milliseconds = 0;
+  for (; at < end; at++) milliseconds = milliseconds * 10 + line.charCodeAt(at) - ZERO;
+  return milliseconds;
+}
+
+/** The tags of a series. */
+export function tagsOf(series: string): Record<string, string> {
+  return parseLine(`${series} v=0 0`).tags;
 }

@@ -1,7 +1,7 @@
 import { quotedName, quotedText } from '../influx/influxql';
 import type { Rule } from './rules';
 import type { SeriesSet } from './mark';
-import { parseSeries } from './scan';
+import { tagsOf } from './scan';
 
 /** Nanoseconds of a time in milliseconds, as InfluxQL and line protocol write them. */
 export function nanoseconds(milliseconds: number): string {
@@ -20,7 +20,7 @@ export function statementOf(rule: Rule, from: number, to: number, series: Series
 
 /** Series that have more tags than these match as well; what is computed of them is right too. */
 function seriesCondition(series: Exclude<SeriesSet, undefined>): string {
-  const alternatives = Array.from(series, ({ key }) => Object.entries(parseSeries(key).tags));
+  const alternatives = Array.from(series, (key) => Object.entries(tagsOf(key)));
   if (alternatives.some((tags) => tags.length === 0)) return '';
   const conditions = alternatives.map((tags) =>
     tags.map(([name, value]) => `${quotedName(name)} = ${quotedText(value)}`).join(' AND '),
