@@ -10,6 +10,7 @@ import { isWritten, type Mark, type RuleMarks, type SeriesSet } from './mark';
 import { seriesOf, type Marks } from './marks';
 import { resultLine, Results } from './results';
 import type { Rule } from './rules';
+import { Share } from './share';
 import { statementOf } from './statement';
 import { windowsOf } from './windows';
 
@@ -81,18 +82,13 @@ export interface AggregatorOptions {
 }
 
 const INTERVAL = 1000;
-/** A round that takes longer is ended, so that windows that have just ended are not kept waiting by a back-fill. */
-const ROUND = 3000;
+/** A rule that takes longer lets others go on, and looks anew: a back-fill must not keep a window that has just ended waiting. */
+const ROUND = 1000;
 /** Raw rows to read with one query, about. */
-const ROWS = 300_000;
+const ROWS = 100_000;
 const WINDOWS = 1000;
-const WINDOWS_AT_FIRST = 20;
 /** Results that wait for a bucket before no more are made for it. */
 const MOST_WAITING = 50_000;
-/** With so many points to write, the writer has all it can do, */
-const BUSY = 5_000;
-/** and windows are computed in one part of so many of the time. */
-const PART_WHEN_BUSY = 12;
 /** Milliseconds of work before others have their turn. */
 const TURN = 8;
 
@@ -123,11 +119,11 @@ export class Aggregator {
   readonly #now: () => number;
   readonly #wakeUp = new WakeUp();
   readonly #abort = new AbortController();
+  readonly #share: Share;
   readonly #progress = new Map<string, Progress>();
   readonly #ended: Promise<void>;
   #rules: readonly Rule[] = [];
-  /** While points wait to be written. */
-  #restUntil = 0;
+  #rounds = 0;
   #computed = 0;
   #expired = 0;
   #unusable = 0;
@@ -135,6 +131,7 @@ export class Aggregator {
   constructor(options: AggregatorOptions) {
     this.#options = options;
     this.#now = options.now ?? Date.now;
+    this.#share = new Share(this.#now);
     options.source.marks.enter(options.node);
     this.#ended = this.#run();
   }
@@ -210,13 +207,15 @@ export class Aggregator {
 
   /** @returns whether windows are left that can be computed at once */
   async #round(): Promise<boolean> {
-    const started = this.#now();
     let more = false;
-    for (const { rule, marks } of this.#work()) {
+    const work = [...this.#work()];
+    // Each has its turn to be the first: while there is much else to do, only the first gets anything done.
+    const first = this.#rounds++ % Math.max(1, work.length);
+    for (const { rule, marks } of [...work.slice(first), ...work.slice(0, first)]) {
       const progress = this.#progressOf(rule);
       if (this.#isClosed() || progress.notBefore > this.#now()) continue;
       try {
-        more = (await this.#roundOf(rule, marks, progress, started + ROUND)) || more;
+        more = (await this.#roundOf(rule, marks, progress, this.#now() + ROUND)) || more;
         progress.backoff.reset();
         progress.trouble = undefined;
       } catch (error) {
@@ -239,16 +238,19 @@ export class Aggregator {
       this.#expired += expired.length;
       listener.expired(rule, expired.length);
     }
-    const most = progress.rows === undefined ? WINDOWS_AT_FIRST : Math.floor(ROWS / Math.max(1, progress.rows));
-    const groups = groupsOf(due, rule.every, Math.min(WINDOWS, Math.max(1, most)));
+    // Of a rule that is not known yet, one window tells how much there is to read.
+    const { rows } = progress;
+    const most = rows === undefined ? 1 : Math.min(WINDOWS, Math.max(1, Math.floor(ROWS / Math.max(1, rows))));
+    const groups = groupsOf(due, rule.every, most);
     // The newest is what somebody looks at; of the others the oldest has the least time left.
     for (const group of [...groups.slice(-1), ...groups.slice(0, -1)]) {
-      if (this.#now() >= until) return true;
-      if (this.#isClosed() || source.waiting(rule.into) > MOST_WAITING) return false;
-      if (source.waiting(rule.bucket) > BUSY && this.#now() < this.#restUntil) return false;
       const began = this.#now();
+      if (began >= until || (rows === undefined && progress.rows !== undefined)) return true;
+      if (this.#isClosed() || source.waiting(rule.into) > MOST_WAITING) return false;
+      if (!this.#share.allows({ arrived: source.marks.arrived, waiting: source.waiting(rule.bucket) })) return false;
+      const waited = began - Math.min(...group.map(({ firstAt }) => firstAt));
       await this.#compute(rule, marks, group, progress);
-      this.#restUntil = this.#now() + (this.#now() - began) * (PART_WHEN_BUSY - 1);
+      this.#share.took(began, waited);
     }
     return false;
   }

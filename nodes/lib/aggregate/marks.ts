@@ -44,6 +44,7 @@ export class Marks implements QueueCompanion {
   /** By bucket, and by measurement as lines have it. */
   readonly #rules = new Map<string, Map<string, RuleMarks[]>>();
   #seriesMarked = 0;
+  #arrived = 0;
   /** Up to which sequences chunks are stored: as found when the store was opened, and what came since, by bucket. */
   #found: (bucket: string) => Reach = () => NOTHING_STORED;
   readonly #reach = new Map<string, Reach>();
@@ -59,6 +60,11 @@ export class Marks implements QueueCompanion {
   /** Whether marks can be changed: the store is open, and they have been read from it. */
   get ready(): boolean {
     return this.#store?.fault === undefined && this.#store?.generation === this.#generation;
+  }
+
+  /** Points that have come into buckets with rules. */
+  get arrived(): number {
+    return this.#arrived;
   }
 
   async load(store: Store, stored: (bucket: string) => Reach): Promise<void> {
@@ -148,6 +154,7 @@ export class Marks implements QueueCompanion {
       this.#reach.set(head.bucket, { ...this.#stored(head.bucket), [head.priority]: head.sequence + 1 });
       // Results never mark a window themselves.
       if (rules === undefined || this.#nodes.has(head.origin)) continue;
+      this.#arrived += lines.length;
       for (const [measurement, ofMeasurement] of rules) {
         for (const line of lines) {
           if (!isOf(line, measurement)) continue;
