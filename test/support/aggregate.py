@@ -3,7 +3,7 @@
 Knows nothing of the pack: reads both through InfluxDB's HTTP API, and computes with Python's own statistics and
 math.fsum. Takes one JSON object from standard input:
 
-  url, token (optional), database (1.x; else the bucket is the database)
+  url, token or basic (optional), database (1.x; else the bucket is the database)
   now      ns since 1970: windows that end later may be missing
   rules    [{bucket, measurement, into, every (ns), fields: {field: [function, ...]}, since (ns), kept (ns)}]
            windows that start before `since` may be missing or old; those before `kept` are not looked at
@@ -36,6 +36,8 @@ def rows(task, bucket, measurement):
     request = urllib.request.Request(task["url"] + "/query?" + query)
     if task.get("token"):
         request.add_header("Authorization", "Token " + task["token"])
+    if task.get("basic"):
+        request.add_header("Authorization", "Basic " + task["basic"])
     with urllib.request.urlopen(request) as answer:
         for line in answer:
             if not line.strip():

@@ -22,11 +22,12 @@ export interface Recomputation {
   faults: string[];
 }
 
-/** Where InfluxDB is: 1.x with a database, 2.x with a token. */
+/** Where InfluxDB is: 1.x with a database and perhaps `user:password` in base64, 2.x and 3.x with a token. */
 export interface Place {
   url: string;
   database?: string;
   token?: string;
+  basic?: string;
 }
 
 /**
