@@ -137,6 +137,7 @@ export class Delivery {
     await this.#queue?.close();
     if (this.#queue) keepTotals(this.#options.server, this.#queue.totals());
     this.#queue = undefined;
+    this.#problem = new PackError('store-unavailable', 'The queue is closed');
     await this.#store?.close();
     this.connection.close();
   }

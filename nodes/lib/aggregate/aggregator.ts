@@ -299,6 +299,7 @@ export class Aggregator {
         await setImmediate();
         turn = performance.now();
       }
+      this.#abort.signal.throwIfAborted();
       counts.points += window.points;
       // A query that took long may have begun when all points were kept, and ended when they were not.
       if (!starts.has(window.start) || window.start < this.#now() - rule.retention) continue;
