@@ -12,7 +12,7 @@ function parse(text) {
 }
 
 /**
- * The counts of the whole flow: { received, verified, routed, rejected: { code: number }, written, refused, queued }.
+ * The counts of the whole flow: { received, verified, routed, rejected: { code: number }, accepted, written, refused, queued }.
  */
 export async function readCounts({ url }) {
   const response = await fetch(`${url}/mqtt2influx/metrics`);
@@ -34,6 +34,7 @@ export async function readCounts({ url }) {
     verified: sum('messages_verified_total'),
     routed: sum('messages_routed_total'),
     rejected,
+    accepted: sum('messages_accepted_total'),
     written: sum('points_written_total'),
     refused: sum('points_refused_total'),
     queued: sum('points_queued') + sum('points_accepting'),

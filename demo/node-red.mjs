@@ -32,7 +32,8 @@ export async function startNodeRed(children) {
   const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !/^(npm_|INFLUX_)/.test(name)));
   await children.start('node-red', process.execPath, [program, '-u', directory, '-s', settingsFile], {
     env,
-    ready: async () => (await fetch(`${url}/settings`)).ok,
+    // Its flows and credentials are read after it has begun to answer: what is deployed before would lose its secrets.
+    ready: async () => (await fetch(`${url}/flows`)).ok,
   });
   await checkPack(url);
   return { url };
@@ -61,4 +62,10 @@ export async function deploy({ url }, nodes) {
     body: JSON.stringify(nodes),
   });
   if (!response.ok) throw new Failure(`Node-RED did not take the flow: ${response.status} ${await response.text()}`);
+}
+
+/** Presses the button of an inject node. */
+export async function press({ url }, button) {
+  const response = await fetch(`${url}/inject/${button}`, { method: 'POST' });
+  if (!response.ok) throw new Failure(`The button ${button} could not be pressed: ${response.status}.`);
 }

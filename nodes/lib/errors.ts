@@ -14,7 +14,13 @@ export type ErrorCode =
   /** the store on disk cannot take the point: disk full, read-only, damaged, or locked by another process */
   | 'store-unavailable'
   /** the queue is full of points that must not be dropped for this one */
-  | 'queue-full';
+  | 'queue-full'
+  /** InfluxDB does not match the registry, and could not be looked at or changed; what was changed before is in the report */
+  | 'provision-failed'
+  /** windows could not be aggregated; they stay marked */
+  | 'aggregate-failed'
+  /** a backup, its proof or a restore could not be done, or not to its end */
+  | 'backup-failed';
 
 /** An error with a stable code. `cause` holds what the operating system or a library said. */
 export class PackError extends Error {

@@ -14,6 +14,10 @@ const CODES = [
   'invalid-payload',
 ];
 
+const POINTS = ['sensor points in InfluxDB', 'late points in InfluxDB', 'readings in minute 1', 'readings in minute 2'];
+const BUCKETS = ['raw', 'averages', 'events'].map((name) => `retention of ${name}, s`);
+const COPIES = ['raw', 'events'].map((name) => `copied of ${name}, \\d{4}-\\d\\d-\\d\\d`);
+
 /** Without the variables that name an InfluxDB to the demo, but for the given ones. */
 function environment(folder: string, variables: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   const inherited = Object.entries(process.env).filter(([name]) => !name.startsWith('INFLUX_'));
@@ -41,11 +45,13 @@ async function expectCheckPasses(variables: NodeJS.ProcessEnv = {}): Promise<voi
   const { code } = await child.exited;
   expect(child.output()).toMatch(/\n\d+ passed, 0 failed\n/);
   expect(code, child.output()).toBe(0);
-  for (const what of [...CODES.map((name) => `rejected: ${name}`), 'sensor points in InfluxDB']) {
+  for (const what of [...CODES.map((name) => `rejected: ${name}`), ...POINTS, ...BUCKETS, ...COPIES]) {
     const [, expected, seen] = new RegExp(`^${what} +(\\d+) +(\\d+)  ok$`, 'm').exec(child.output()) ?? [];
     expect(Number(seen), what).toBeGreaterThan(0);
     expect(seen).toBe(expected);
   }
+  expect(child.output()).toMatch(/^averages of minute 2 +right +right {2}ok$/m);
+  expect(child.output()).toMatch(/^proof of the copies +good +good {2}ok$/m);
   expect(await leftIn(folder)).toEqual([]);
 }
 
@@ -78,11 +84,14 @@ describe('the demo', () => {
     facade.assertHonest();
   });
 
-  test('stops cleanly on Ctrl-C, and only one runs in a folder', async () => {
+  test('shows each node at work, stops cleanly on Ctrl-C, and only one runs in a folder', async () => {
     const folder = tempDirectory('demo');
     const start = (): Promise<Child> => startChild(process.execPath, [program], { env: environment(folder, {}) });
     const demo = await start();
     await until('messages are counted', () => /\d+ received/.test(demo.output()), Boolean, { deadline: 60_000 });
+    for (const what of ['provision   retentions: raw 7d', 'aggregate   cabinet at', 'backup      verified: ']) {
+      await until(`influx-${what}`, () => demo.output().includes(`influx-${what}`), Boolean, { deadline: 60_000 });
+    }
 
     const second = await start();
     expect(await second.exited).toEqual({ code: 1, signal: null });

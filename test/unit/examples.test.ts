@@ -20,7 +20,10 @@ const files = readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter(
 const read = (file: string): ExampleNode[] => JSON.parse(readFileSync(join(folder, file), 'utf8')) as ExampleNode[];
 
 const CORE = ['tab', 'comment', 'inject', 'debug', 'catch', 'function', 'http request', 'mqtt in', 'mqtt-broker'];
-const OURS = ['iot-registry', 'iot-keyring', 'influx-server', 'hmac-verify', 'registry-route', 'influx-write'];
+const OURS = [
+  ...['iot-registry', 'iot-keyring', 'influx-server', 'hmac-verify', 'registry-route', 'influx-write'],
+  ...['influx-provision', 'influx-aggregate', 'influx-backup'],
+];
 
 describe('examples', () => {
   it('show every node', () => {
