@@ -77,7 +77,7 @@ function explain(influxdb, nodeRed, { masterSecret }) {
   InfluxDB   ${influxdb.url}   ${influxdb.name}
              ${showCommand(influxdb, 'raw', 'climate')}
   Counts     ${nodeRed.url}/mqtt2influx/metrics
-  A device   python3 examples/devices/python/device.py --port ${parts.broker.port} --protocol 3.1.1 --master-secret "${masterSecret}"
+  A device   python3 examples/devices/python/sensor.py --port ${parts.broker.port} --protocol 3.1.1 --master-secret "${masterSecret}"
   Data       ${relative(project, data)}/   logs: ${relative(project, data)}/logs/
 
 Devices send; some of them are faulty on purpose. The flow is put in anew on every start. Ctrl-C stops everything.
