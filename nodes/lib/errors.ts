@@ -14,7 +14,9 @@ export type ErrorCode =
   /** the store on disk cannot take the point: disk full, read-only, damaged, or locked by another process */
   | 'store-unavailable'
   /** the queue is full of points that must not be dropped for this one */
-  | 'queue-full';
+  | 'queue-full'
+  /** there is no connection to the MQTT broker, and the message cannot wait for one */
+  | 'broker-unavailable';
 
 /** An error with a stable code. `cause` holds what the operating system or a library said. */
 export class PackError extends Error {
