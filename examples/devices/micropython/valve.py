@@ -16,7 +16,7 @@ class Valve:
         self.state = {"position": 0.0, "action": None, "moves": 0}
         try:
             with open(path) as file:
-                self.state = json.load(file)
+                self.state = json.loads(file.read())
         except OSError as error:
             if error.errno != 2:  # There is no such file yet.
                 raise
@@ -27,7 +27,7 @@ class Valve:
             raise ValueError("no position from 0 to 100")
         state = {"position": float(position), "action": payload["id"], "moves": self.state["moves"] + 1}
         with open(self.path + ".new", "w") as file:
-            json.dump(state, file)
+            file.write(json.dumps(state))
             file.flush()
         os.rename(self.path + ".new", self.path)
         self.state = state

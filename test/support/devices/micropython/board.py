@@ -1,0 +1,17 @@
+# Runs the device as main.py does, without Wi-Fi.
+import sys
+
+import flash
+from signed_message import device_key
+from umqtt.simple import MQTTClient
+from valve import Device
+
+client = MQTTClient()
+device = Device(
+    client,
+    "house/kitchen",
+    device_key(b"example secret, replace it", "house/kitchen"),
+    lambda: {"temperature": 20.52, "humidity": 50.0},
+)
+device.connect()
+device.send_reading()
