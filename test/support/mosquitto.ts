@@ -1,9 +1,9 @@
-import { writeFileSync } from 'node:fs';
+import { rmSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import type { Certificates } from './certificates';
 import { freePort } from './ports';
-import { startChild, type Child } from './processes';
+import { run, startChild, type Child } from './processes';
 import { tempDirectory } from './temp';
 import { until } from './until';
 
@@ -12,6 +12,14 @@ export interface MosquittoOptions {
   maxQueuedMessages?: number;
   /** Listen with TLS. */
   tls?: Certificates;
+  /** Only clients that have a certificate of the same authority. */
+  requireCertificate?: boolean;
+  /** Keep sessions and messages on disk, as an orderly stop leaves them. Default: nothing is kept. */
+  persistence?: boolean;
+  /** Lines of an access control list; default: everybody may do everything. */
+  acl?: string[];
+  /** Only these users: name and password. */
+  users?: Record<string, string>;
   /** More lines for the configuration file. */
   configuration?: string[];
 }
@@ -28,6 +36,8 @@ export interface Mosquitto {
   stop(): Promise<void>;
   /** Starts it again on the same port. */
   restart(): Promise<void>;
+  /** Removes what it has kept on disk; while it is stopped. */
+  forget(): void;
 }
 
 function isListening(port: number): Promise<boolean> {
@@ -45,12 +55,17 @@ function isListening(port: number): Promise<boolean> {
 export async function startMosquitto(options: MosquittoOptions = {}): Promise<Mosquitto> {
   const { tls } = options;
   const port = await freePort();
-  const configuration = join(tempDirectory('mosquitto'), 'mosquitto.conf');
+  const directory = tempDirectory('mosquitto');
+  const configuration = join(directory, 'mosquitto.conf');
+  const file = (name: string): string => join(directory, name);
   const lines = [
     `listener ${port} 127.0.0.1`,
     ...(tls ? [`cafile ${tls.authority}`, `certfile ${tls.certificate}`, `keyfile ${tls.key}`] : []),
-    'allow_anonymous true',
-    'persistence false',
+    ...(options.requireCertificate ? ['require_certificate true'] : []),
+    `allow_anonymous ${options.users ? 'false' : 'true'}`,
+    ...(options.users ? [`password_file ${file('passwords')}`] : []),
+    ...(options.acl ? [`acl_file ${file('acl')}`] : []),
+    ...(options.persistence ? ['persistence true', `persistence_location ${directory}/`] : ['persistence false']),
     `max_queued_messages ${options.maxQueuedMessages ?? 0}`,
     'max_inflight_messages 1000',
     ...['error', 'warning', 'notice', 'subscribe'].map((type) => `log_type ${type}`),
@@ -59,6 +74,12 @@ export async function startMosquitto(options: MosquittoOptions = {}): Promise<Mo
     ...(options.configuration ?? []),
   ];
   writeFileSync(configuration, `${lines.join('\n')}\n`);
+  if (options.acl) writeFileSync(file('acl'), `${options.acl.join('\n')}\n`);
+  if (options.users) {
+    const passwords = Object.entries(options.users).map(([name, password]) => `${name}:${password}\n`);
+    writeFileSync(file('passwords'), passwords.join(''), { mode: 0o600 });
+    await run('mosquitto_passwd', ['-U', file('passwords')]);
+  }
 
   let child: Child;
   const start = async (): Promise<void> => {
@@ -90,5 +111,6 @@ export async function startMosquitto(options: MosquittoOptions = {}): Promise<Mo
       if (child.isRunning()) await child.stop();
       await start();
     },
+    forget: () => rmSync(file('mosquitto.db'), { force: true }),
   };
 }
