@@ -21,14 +21,14 @@ export async function compileC(program: string, ...options: string[]): Promise<s
   return output;
 }
 
-/** Compiles the sketch of the example for this computer, with a `config.h` for one device. */
-export async function compileSketch(device: string, key: string): Promise<string> {
+/** Compiles the sketch of the example for this computer, with a `config.h` for one device that remembers so many actions. */
+export async function compileSketch(device: string, key: string, remembered: number): Promise<string> {
   const folder = tempDirectory('sketch');
   const values = { WIFI_NAME: '', WIFI_PASSWORD: '', BROKER: '', BROKER_USER: '', BROKER_PASSWORD: '', AUTHORITY: '' };
   const lines = Object.entries({ ...values, DEVICE: device, KEY: key }).map(
     ([name, value]) => `#define ${name} ${JSON.stringify(value)}\n`,
   );
-  writeFileSync(join(folder, 'config.h'), lines.join(''));
+  writeFileSync(join(folder, 'config.h'), `${lines.join('')}#define REMEMBERED_ACTIONS ${remembered}\n`);
   const sketch = join(packageRoot, 'examples/devices/arduino/examples/SensorAndValve/SensorAndValve.ino');
   await run('gcc', ['-std=c99', '-pedantic', ...STRICT, ...SANITIZED, '-c', ...sources], { cwd: folder });
   const objects = sources.map((source) => source.replace(/^.*\/(.*)\.c$/, '$1.o'));

@@ -1,6 +1,4 @@
 # A folder of this computer as the board's flash. A line that has been flushed is on the disk (fsync), as on littlefs.
-import os
-
 import bridge
 import vfs
 
@@ -46,4 +44,3 @@ class Folder:
 
 
 vfs.mount(Folder(), "/flash")
-os.chdir("/flash")

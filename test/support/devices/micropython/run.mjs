@@ -1,7 +1,8 @@
 // Runs the device code under the MicroPython interpreter.
 //
 //   node run.mjs vectors            answers lines of standard input, as ../vectors.c says
-//   node run.mjs board FOLDER       the device, with FOLDER as its flash; the broker is a pipe, as ../arduino/PubSubClient.h says
+//   node run.mjs board FOLDER LIMIT the device, with FOLDER as its flash, remembering so many actions; the broker is a pipe, as
+//                                   ../arduino/PubSubClient.h says
 import { closeSync, fsyncSync, openSync, readFileSync, readdirSync, renameSync, writeSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -14,7 +15,7 @@ const { loadMicroPython } = await import(
   join(modules, '@micropython/micropython-webassembly-pyscript/micropython.mjs')
 );
 
-const [mode, folder] = process.argv.slice(2);
+const [mode, folder, limit] = process.argv.slice(2);
 const python = await loadMicroPython({ stdout: (line) => console.error(line), heapsize: 4 << 20 });
 
 function copy(from, to) {
@@ -36,6 +37,7 @@ const lines = [];
 python.registerJsModule('bridge', {
   send: (line) => writeSync(1, `${line}\n`),
   received: () => lines.shift() ?? '',
+  remembered: () => Number(limit),
   open(path, flags) {
     try {
       return openSync(join(folder, path), flags);

@@ -12,7 +12,10 @@
 const unsigned long READING_MILLISECONDS = 10000;
 // Unix time of 2020: an earlier one means that the clock has not been set.
 const time_t CLOCK_IS_SET = 1577836800;
-const size_t REMEMBERED_ACTIONS = 32;
+// More than can come within the time in which they expire.
+#ifndef REMEMBERED_ACTIONS
+#define REMEMBERED_ACTIONS 32
+#endif
 
 const char SENSOR_TOPIC[] = "sensors/" DEVICE "/climate";
 const char ACTION_TOPIC[] = "actions/" DEVICE "/valve";
