@@ -33,14 +33,18 @@ export interface Mosquitto {
   waitForSubscription(filter: string, since?: number): Promise<void>;
   mark(): number;
   kill(): Promise<void>;
+  /** SIGSTOP: the kernel still takes what is sent, nothing is answered. */
+  freeze(): Promise<void>;
   stop(): Promise<void>;
+  /** Client ids of the clients that have connected, in their order, since a `mark()`. */
+  clientIds(since?: number): string[];
   /** Starts it again on the same port. */
   restart(): Promise<void>;
   /** Removes what it has kept on disk; while it is stopped. */
   forget(): void;
 }
 
-function isListening(port: number): Promise<boolean> {
+export function isListening(port: number): Promise<boolean> {
   return new Promise((resolve) => {
     const socket = connect(port, '127.0.0.1');
     socket.once('connect', () => {
@@ -104,6 +108,9 @@ export async function startMosquitto(options: MosquittoOptions = {}): Promise<Mo
       );
     },
     kill: () => child.kill(),
+    freeze: () => child.kill('SIGSTOP'),
+    clientIds: (since = 0) =>
+      Array.from(child.output(since).matchAll(/New client connected from \S+ as (\S+) /g), ([, id = '']) => id),
     async stop() {
       await child.stop();
     },
