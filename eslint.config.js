@@ -34,7 +34,8 @@ module.exports = tseslint.config(
             { group: ['node-red', 'node-red/*', '@node-red/*'], message: 'nodes/lib must not import Node-RED.' },
             { group: ['**/runtime/*', '**/editor/*'], message: 'Only nodes may import lib/runtime and lib/editor.' },
             {
-              regex: '(hmac-verify|registry-route|influx-write|iot-registry|iot-keyring|influx-server)/',
+              regex:
+                '(hmac-verify|registry-route|influx-write|alarm-state|iot-sign-publish|iot-registry|iot-keyring|influx-server)/',
               message: 'nodes/lib must not import a node.',
             },
           ],

@@ -16,6 +16,8 @@ export interface Outcome {
   meaning: Meaning | 'unwatched' | 'unknown-alarm' | 'not-active';
   /** The alarm as it is now; undefined for one that is not known, and for a reading, of which nothing is to be told. */
   alarm: Alarm | undefined;
+  /** Whose it is; undefined where nothing can have changed. */
+  source: Source | undefined;
 }
 
 /** A change that no message has brought: a delay or an interval has passed, or it was still owed when the process ended. */
@@ -119,7 +121,7 @@ export class Alarms {
     const known = this.#kept.get(source.id);
     const interval = this.#options.intervalOf(source.topic);
     if (known === undefined && said.active === undefined && interval === undefined) {
-      this.#inOrder.add(undefined, () => deliver({ changes: [], meaning: 'unwatched', alarm: undefined }, undefined));
+      this.#inOrder.add(undefined, () => deliver(nothing('unwatched'), undefined));
       return;
     }
     const record = known ?? newRecord(source, clock.wall());
@@ -137,7 +139,7 @@ export class Alarms {
     const mustBeStored = isNews || (isNewer && said.active !== undefined);
     // Nor is anything to be told of it.
     const alarm = meaning === 'alive' ? undefined : alarmOf(record);
-    this.#decide(record, { changes, meaning, alarm }, mustBeStored, deliver);
+    this.#decide(record, { changes, meaning, alarm, source: record.source }, mustBeStored, deliver);
   }
 
   /**
@@ -170,13 +172,13 @@ export class Alarms {
     this.#catchUp();
     const record = this.#kept.get(id);
     if (record === undefined) {
-      const outcome: Outcome = { changes: [], meaning: 'unknown-alarm', alarm: undefined };
-      this.#inOrder.add(undefined, () => deliver(outcome, undefined));
+      this.#inOrder.add(undefined, () => deliver(nothing('unknown-alarm'), undefined));
       return;
     }
     const change = act(record, this.#options.clock.wall());
     const changes = change === undefined ? [] : [change];
-    this.#decide(record, { changes, meaning: 'not-active', alarm: alarmOf(record) }, changes.length > 0, deliver);
+    const outcome: Outcome = { changes, meaning: 'not-active', alarm: alarmOf(record), source: record.source };
+    this.#decide(record, outcome, changes.length > 0, deliver);
   }
 
   /** The alarm of this id, if it is known. */
@@ -312,4 +314,8 @@ export class Alarms {
     for (const record of records) record.owed = record.owed.filter((change) => !this.#delivered.delete(change));
     void this.#kept.put(records, { sync: false });
   }
+}
+
+function nothing(meaning: Outcome['meaning']): Outcome {
+  return { changes: [], meaning, alarm: undefined, source: undefined };
 }

@@ -24,6 +24,7 @@ const PASSED: Record<string, { name: string; help: string; label?: string }> = {
   'hmac-verify': { name: 'mqtt2influx_messages_verified_total', help: 'Messages whose signature and time were right' },
   'registry-route': { name: 'mqtt2influx_messages_routed_total', help: 'Messages sent on, by kind', label: 'kind' },
   'influx-write': { name: 'mqtt2influx_messages_accepted_total', help: 'Messages whose point is in the queue on disk' },
+  'alarm-state': { name: 'mqtt2influx_messages_judged_total', help: 'Messages, by what they meant', label: 'event' },
   'iot-sign-publish': {
     name: 'mqtt2influx_messages_signed_total',
     help: 'Messages signed, and published or taken over, by kind',

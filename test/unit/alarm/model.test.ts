@@ -4,7 +4,7 @@ import { rounds, seed, seededRandom } from '../../support/campaign';
 import { tempDirectory } from '../../support/temp';
 import { failingBatches } from '../store/level-batches';
 import { closeAll } from '../store/support';
-import { expectedChanges, type Expected, type Happening, type Rules } from './reference';
+import { expectedChanges, type Expected, type Happening, type Rules } from '../../support/alarm-reference';
 import { AlarmRig, sourceOf, START } from './support';
 
 afterEach(() => vi.restoreAllMocks());
