@@ -40,8 +40,9 @@ function connected(): MqttClient {
   });
   // It connects again by itself.
   client.on('error', () => client.connected);
-  client.on('connect', () => client.subscribe(options.topic, { qos: 2 }));
-  client.on('connect', () => process.stdout.write('connected\n'));
+  client.on('connect', () => {
+    client.subscribe(options.topic, { qos: 2 }, (error) => process.stdout.write(error ? '' : 'subscribed\n'));
+  });
   return client;
 }
 
@@ -68,6 +69,8 @@ async function relyOnQos2(): Promise<void> {
         taken.flatMap(({ operations }) => operations),
         { sync: true },
       );
+      if (taken.some(({ operations }) => operations.some(({ key }) => key.startsWith('log!'))))
+        process.stdout.write('logged\n');
       for (const { acknowledgement, stream } of taken) if (stream === client.stream) stream.write(acknowledgement);
     }
     isWriting = false;

@@ -31,6 +31,8 @@ export interface Receiver {
   kill(): Promise<void>;
   stop(): Promise<void>;
   restart(): Promise<void>;
+  /** Waits until it has written to its log since it was started. */
+  waitForLog(): Promise<void>;
   /** Everything in its log; it must not be running. */
   log(): Promise<PerformedAction[]>;
 }
@@ -48,7 +50,7 @@ async function bundle(): Promise<string> {
   return outfile;
 }
 
-/** Starts a device and waits until it is connected; killed when the test file ends. */
+/** Starts a device and waits until it has subscribed; killed when the test file ends. */
 export async function startReceiver(url: string, options: ReceiverOptions): Promise<Receiver> {
   const program = await bundle();
   const directory = tempDirectory('receiver-log');
@@ -58,13 +60,16 @@ export async function startReceiver(url: string, options: ReceiverOptions): Prom
     child = await startChild(process.execPath, [program, JSON.stringify({ ...options, url, directory })], { env });
   };
   await start();
-  await until('the device is connected', () => child.output().includes('connected'));
+  await until('the device has subscribed', () => child.output().includes('subscribed'));
   return {
     kill: () => child.kill(),
     async stop() {
       await child.stop();
     },
     restart: start,
+    async waitForLog() {
+      await until('the device has logged something', () => child.output().includes('logged'));
+    },
     async log() {
       const level = new ClassicLevel<string, string>(directory);
       try {

@@ -207,7 +207,7 @@ export class Journal implements PacketOwner {
     const now = this.#clock.now();
     for (const action of this.#actions.values()) {
       // One that is being stored for the first time may not be sent.
-      if (action.isQueued || action.stored === 0 || dueAt(action) > now) continue;
+      if (action.stored === 0 || dueAt(action) > now) continue;
       if (timePassed(action, this.#clock)) this.#enqueue(action);
       else this.#saveSteps(action);
     }
