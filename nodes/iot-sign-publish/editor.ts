@@ -2,7 +2,11 @@ import { makeConfigButtonsReachable } from '../lib/editor/keyboard';
 import type { FlowNodeDefinition } from '../lib/editor/node-definition';
 import { addStyle } from '../lib/editor/style';
 import { translate } from '../lib/editor/translate';
-import type { IotSignPublishConfig } from './config';
+import { isWholeNumber, validator } from '../lib/editor/validators';
+import { DEFAULT_EXPIRES, type IotSignPublishConfig } from './config';
+
+/** A day, in seconds: nobody wants a command of yesterday to be performed. */
+const LONGEST_EXPIRES = 86_400;
 
 RED.nodes.registerType('iot-sign-publish', {
   category: 'mqtt2influx',
@@ -18,7 +22,15 @@ RED.nodes.registerType('iot-sign-publish', {
     keyring: { value: '', type: 'iot-keyring', required: true, label: translate('iot-sign-publish.label.keyring') },
     broker: { value: '', type: 'mqtt-broker', required: true, label: translate('iot-sign-publish.label.broker') },
     server: { value: '', type: 'influx-server', required: false, label: translate('iot-sign-publish.label.server') },
-    expires: { value: 60, required: true, label: translate('iot-sign-publish.label.expires') },
+    expires: {
+      value: DEFAULT_EXPIRES,
+      label: translate('iot-sign-publish.label.expires'),
+      validate: validator((value) =>
+        isWholeNumber(value, 1, LONGEST_EXPIRES)
+          ? undefined
+          : translate('iot-sign-publish.error.expires', { most: LONGEST_EXPIRES }),
+      ),
+    },
   },
   paletteLabel: () => translate('iot-sign-publish.palette.label'),
   label() {
@@ -28,9 +40,11 @@ RED.nodes.registerType('iot-sign-publish', {
     return this.name ? 'node_label_italic' : '';
   },
   outputLabels(index) {
-    const names = ['published', 'acknowledged', 'failed'] as const;
-    const name = names[index];
-    return name && translate(`iot-sign-publish.output.${name}`);
+    return [
+      translate('iot-sign-publish.output.published'),
+      translate('iot-sign-publish.output.acknowledged'),
+      translate('iot-sign-publish.output.failed'),
+    ][index];
   },
   oneditprepare() {
     addStyle();
