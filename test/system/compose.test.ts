@@ -196,11 +196,17 @@ describe('mosquitto.conf', () => {
     await until('the reading has come', () => seen.length === 1);
   });
 
-  test('can ask for a certificate of the device', async () => {
+  test('can ask for a certificate of the device, and take its name from there', async () => {
     await broker.stop();
-    await startBroker((configuration) => configuration.replace('#require_certificate', 'require_certificate'));
+    const more = 'use_identity_as_username true\nrequire_certificate';
+    await startBroker((configuration) => configuration.replace('#require_certificate', more));
     await expect(overTls()).rejects.toThrow();
     const own = (end: string): Buffer => readFileSync(join(certificates, `house-kitchen.${end}`));
-    expect((await overTls({ cert: own('pem'), key: own('key') })).connected).toBe(true);
+    const kitchen = await overTls({ cert: own('pem'), key: own('key'), username: '', password: '' });
+    // The name in the certificate is the user name, so the ACL applies to it.
+    await kitchen.publishAsync('sensors/house/kitchen/climate', 'x', { qos: 1 });
+    await expect(kitchen.publishAsync('sensors/house/cellar/climate', 'x', { qos: 1 })).rejects.toThrow(
+      /Not authorized/,
+    );
   });
 });

@@ -3,6 +3,7 @@
 #include <float.h>
 #include <math.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,21 +11,21 @@
 /* So many digits may be read from a literal: two different numbers of up to 15 are never the same double. */
 #define EXACT_DIGITS 15
 #define DOUBLE_DIGITS 17
-/* Beyond every double, and far from overflow of an int. */
-#define HUGE_EXPONENT 10000
+/* Beyond what the zeros of a message of any length could bring back into the range of doubles. */
+#define HUGE_EXPONENT 10000000
 
 /* The number 0.<digits> times ten to the power of `point`. */
 typedef struct {
   char digits[DOUBLE_DIGITS + 1];
   int count;
-  int point;
+  int32_t point;
 } decimal;
 
 /* The significant digits of a literal; false where they are more than EXACT_DIGITS. */
 static bool digits_of(const char *literal, size_t length, decimal *number) {
   bool behind_point = false;
   int zeros = 0; /* zeros that count only if another digit follows */
-  int exponent = 0;
+  int32_t exponent = 0;
   size_t at;
   number->count = number->point = 0;
   for (at = 0; at < length && literal[at] != 'e' && literal[at] != 'E'; at++) {
@@ -63,7 +64,7 @@ static bool digits_of(const char *literal, size_t length, decimal *number) {
 /* Reads back what snprintf writes for "%.*e", with other digits. */
 static bool gives(const decimal *number, double value) {
   char text[IOT_LITERAL_SIZE];
-  snprintf(text, sizeof text, "0.%.*se%d", number->count, number->digits, number->point);
+  snprintf(text, sizeof text, "0.%.*se%ld", number->count, number->digits, (long)number->point);
   return strtod(text, NULL) == value;
 }
 
@@ -118,7 +119,7 @@ static iot_status shortest(const char *literal, size_t length, decimal *number) 
 /* In the form of Python's repr(): with an exponent below 1e-4 and from 1e16 on. */
 static size_t write_decimal(const decimal *number, char *text) {
   char *to = text;
-  int at;
+  int32_t at;
   if (number->count == 0) {
     memcpy(to, "0.0", 3);
     return 3;
