@@ -26,14 +26,23 @@ const NETWORK_WORDS: Record<string, string> = {
   EPIPE: 'The broker, or the network, broke the connection off',
 };
 
-/** Why there is no connection to the broker, and what to do about it. */
-export function connectionWords(error: unknown): string {
+/** What a broker does at the sight of TLS that it does not expect, or of none where it does; and what one does that is not MQTT. */
+export const NO_ANSWER =
+  'The broker closed the connection without an answer: check the port, and whether TLS is to be used there';
+
+/**
+ * Why there is no connection to the broker, and what to do about it.
+ *
+ * @param hasAnswered - the broker has accepted this connection before
+ */
+export function connectionWords(error: unknown, hasAnswered: boolean): string {
   // With several addresses for a name, Node.js reports one error for all of them, with the code but without a text.
   const first: unknown = error instanceof AggregateError && error.message === '' ? error.errors[0] : error;
   const code = error instanceof Error && 'code' in error ? error.code : undefined;
   const words = reasonOf(first);
   // A number is a reason code of MQTT, and MQTT.js says what it means.
   if (typeof code !== 'string') return words;
+  if (!hasAnswered && (code === 'ECONNRESET' || code === 'EPIPE')) return `${NO_ANSWER} (${words})`;
   const tls = tlsFaultOf(code, words);
   const meaning = tls === undefined ? NETWORK_WORDS[code] : TLS_WORDS[tls];
   return meaning === undefined ? words : `${meaning} (${words})`;

@@ -1,6 +1,6 @@
 import { connect, type IClientOptions, type IPublishPacket, type MqttClient } from 'mqtt';
 import { PackError } from '../errors';
-import { connectionWords } from './connection-words';
+import { connectionWords, NO_ANSWER } from './connection-words';
 import { PacketIds } from './packet-ids';
 import type { Packets } from './packets';
 import { TakeoverDetector } from './takeover';
@@ -50,6 +50,9 @@ export class Session {
   readonly #takeover = new TakeoverDetector();
   #client: MqttClient;
   #filters: readonly string[] = [];
+  /** The broker has accepted the connection. */
+  #hasAnswered = false;
+  /** Connected, and all is sent again that had to be. */
   #isReady = false;
   #isClosed = false;
   #window = WINDOW;
@@ -89,7 +92,7 @@ export class Session {
     try {
       await this.#client.publishAsync(topic, payload, { qos: 0, retain: false });
     } catch (error) {
-      throw new PackError('broker-unavailable', connectionWords(error), { cause: error });
+      throw new PackError('broker-unavailable', connectionWords(error, true), { cause: error });
     }
   }
 
@@ -138,7 +141,7 @@ export class Session {
     });
     client.on('error', (error) => {
       this.#takeover.error();
-      this.#setState({ state: 'trouble', reason: connectionWords(error) });
+      this.#setState({ state: 'trouble', reason: connectionWords(error, this.#hasAnswered) });
     });
     client.on('close', () => this.#disconnected());
     client.handleMessage = (packet, done) => {
@@ -156,6 +159,7 @@ export class Session {
 
   /** Runs before MQTT.js sees the packet, hence before the replay. */
   #connackReceived(client: MqttClient, { sessionPresent, returnCode, reasonCode, properties }: ConnackPacket): void {
+    this.#hasAnswered = true;
     if ((reasonCode ?? returnCode ?? 0) !== 0) return;
     if (!sessionPresent) for (const id of this.#packets.loseSession()) Reflect.deleteProperty(client.outgoing, id);
     this.#window = Math.max(1, Math.min(WINDOW, Math.floor((properties?.receiveMaximum ?? Infinity) / 2)));
@@ -178,11 +182,15 @@ export class Session {
   #disconnected(): void {
     clearTimeout(this.#replayTimer);
     const wasReady = this.#isReady;
+    const hasAnswered = this.#hasAnswered;
     this.#isReady = false;
+    this.#hasAnswered = false;
     this.#packets.disconnected();
     if (this.#isClosed || this.#state.state === 'taken-over') return;
     if (wasReady && this.#takeover.closed(Date.now())) this.#takenOver();
     else if (this.#state.state === 'connected') this.#setState({ state: 'connecting' });
+    else if (!hasAnswered && this.#state.state === 'connecting')
+      this.#setState({ state: 'trouble', reason: NO_ANSWER });
   }
 
   /** To connect again at once would only drive the other client off, which then does the same. */
