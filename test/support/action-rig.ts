@@ -1,3 +1,4 @@
+import { actionRegistry } from './action-registry';
 import type { Certificates } from './certificates';
 import { startCollector, type Collector } from './collector';
 import { brokerNode, collectNode } from './flows';
@@ -9,50 +10,7 @@ import { watchStatus } from './status';
 import { startTcpProxy, type ProxyOptions, type TcpProxy } from './tcp-proxy';
 import { until } from './until';
 
-export { SECRET };
-
-/** Two actions of each device: one that is answered, one that is not. */
-export const actionRegistry = `
-version: 1
-buckets:
-  raw: { retention: 7d }
-  events: { retention: 365d }
-topics:
-  sensors/{site}/{device}/climate:
-    kind: sensor
-    device: "{site}/{device}"
-    bucket: raw
-    measurement: climate
-    tags: { site: "{site}", device: "{device}" }
-    fields:
-      temperature: { type: float }
-      count: { type: integer, optional: true }
-  alarms/{site}/{device}/smoke:
-    kind: alarm
-    device: "{site}/{device}"
-    bucket: events
-    measurement: alarms
-    tags: { site: "{site}", device: "{device}", alarm: smoke }
-    fields:
-      active: { type: boolean }
-  actions/{site}/{device}/valve:
-    kind: action
-    device: "{site}/{device}"
-    bucket: events
-    measurement: actions
-    tags: { site: "{site}", device: "{device}", action: valve }
-    fields:
-      position: { type: float }
-    acknowledge: { topic: "actions/{site}/{device}/valve/ack", within: 1s }
-  actions/{site}/{device}/relay:
-    kind: action
-    device: "{site}/{device}"
-    bucket: events
-    measurement: actions
-    tags: { site: "{site}", device: "{device}", action: relay }
-    fields:
-      position: { type: float }
-`;
+export { actionRegistry, SECRET };
 
 export const VALVE = 'actions/hall/d1/valve';
 export const RELAY = 'actions/hall/d1/relay';
