@@ -6,7 +6,7 @@ import { hmacOf } from '../../nodes/lib/protocol/digest';
 import { judge, type Judgement } from '../../nodes/lib/protocol/judge';
 import { messageKey } from '../../nodes/lib/protocol/key';
 import { scanMessage } from '../../nodes/lib/protocol/scan';
-import { seed, seededRandom, torture } from '../support/campaign';
+import { rounds, seed, seededRandom } from '../support/campaign';
 import { signed, verdicts, type Case, type Program } from '../support/devices/answers';
 import { compileC } from '../support/devices/arduino';
 import { packageRoot } from '../support/node-red';
@@ -20,10 +20,12 @@ interface Vector {
 }
 
 const python = process.env['TEST_PYTHON'] ?? 'python3';
-const FUZZED = torture ? 20_000 : 300;
-const DAMAGED = torture ? 50_000 : 1000;
+/** Of 500 random messages each. */
+const BATCHES = rounds(1, 40);
+const DAMAGED = rounds(1000, 50_000);
 
 const folder = join(packageRoot, 'test/support/devices');
+const oracle = join(packageRoot, 'test/vectors/oracle.py');
 const vectors = (
   JSON.parse(readFileSync(join(packageRoot, 'test/vectors/vectors.json'), 'utf8')) as { cases: Vector[] }
 ).cases;
@@ -86,12 +88,16 @@ describe.each(Object.keys(programs))('device code in %s', (language) => {
   });
 
   test('agrees with the reference on random messages', async () => {
-    const oracle = join(packageRoot, 'test/vectors/oracle.py');
-    const fuzz = await run(python, [oracle, 'fuzz', String(seed), String(FUZZED)]);
-    const cases = fuzz
-      .trimEnd()
-      .split('\n')
-      .map((line) => JSON.parse(line) as Case & { canonical: string; ok: boolean });
+    const cases: (Case & { canonical: string; ok: boolean })[] = [];
+    for (let batch = 0; batch < BATCHES; batch++) {
+      const fuzz = await run(python, [oracle, 'fuzz', String(1000 * seed + batch), '500']);
+      cases.push(
+        ...fuzz
+          .trimEnd()
+          .split('\n')
+          .map((line) => JSON.parse(line) as (typeof cases)[number]),
+      );
+    }
     const given = await verdicts(program, cases);
     const verified = cases.map(({ ok, canonical }) => (ok ? canonical : 'bad signature'));
     expect(given.map(({ verdict, canonical }) => canonical ?? verdict)).toEqual(verified);

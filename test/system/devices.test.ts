@@ -13,7 +13,8 @@ import { rounds, seededRandom } from '../support/campaign';
 import { compileSketch } from '../support/devices/arduino';
 import { startBridgedDevice } from '../support/devices/bridge';
 import { startMosquitto, type Mosquitto } from '../support/mosquitto';
-import { packageRoot } from '../support/node-red';
+import { collectNode } from '../support/flows';
+import { packageRoot, type FlowNode } from '../support/node-red';
 import { run, startChild } from '../support/processes';
 import { startPublisher } from '../support/publisher';
 import { ids, startRig } from '../support/rig';
@@ -23,6 +24,7 @@ import { until } from '../support/until';
 const SECRET = 'example secret, replace it';
 const DEVICE = 'house/kitchen';
 const ACTIONS = `actions/${DEVICE}/valve`;
+const ACKNOWLEDGED = 'acknowledged';
 
 const document = `
 version: 1
@@ -190,6 +192,41 @@ const kits: Record<string, Kit> = {
   },
 };
 
+/** Adds an operator to the pipeline: `inject/operator` has iot-sign-publish send an action. */
+function withOperator(flows: FlowNode[]): FlowNode[] {
+  const port = flows.find((node) => node.type === 'test-collect')?.['port'] as number;
+  const at = { z: ids.tab, name: '', x: 100, y: 40 };
+  return [
+    ...flows,
+    {
+      ...at,
+      id: 'operator',
+      type: 'inject',
+      props: [{ p: 'payload' }, { p: 'topic', vt: 'str' }],
+      topic: ACTIONS,
+      payload: '{"position":40}',
+      payloadType: 'json',
+      repeat: '',
+      crontab: '',
+      once: false,
+      wires: [['publish']],
+    },
+    {
+      ...at,
+      id: 'publish',
+      type: 'iot-sign-publish',
+      version: 1,
+      registry: ids.registry,
+      keyring: ids.keyring,
+      broker: ids.broker,
+      server: ids.server,
+      expires: 60,
+      wires: [[], [`collect ${ACKNOWLEDGED}`], []],
+    },
+    collectNode(`collect ${ACKNOWLEDGED}`, ids.tab, port, ACKNOWLEDGED),
+  ];
+}
+
 /** What the operator's side sees at the acknowledge topic: each message with its verdict. */
 async function watchAnswers(broker: Mosquitto): Promise<{ verdict: Verdict; id: unknown }[]> {
   const verifier = new Verifier({ registry: () => registry, keyring, maxBytes: 65_536 });
@@ -205,15 +242,23 @@ async function watchAnswers(broker: Mosquitto): Promise<{ verdict: Verdict; id: 
 }
 
 describe.each(Object.entries(kits))('a device in %s', (_language, kit) => {
-  test('its readings and its acknowledgement pass through the pack', async () => {
-    const rig = await startRig({ runtime: '4', pipeline: { registry: document, secret: SECRET, keyMode: 'master' } });
+  test('talks to the pack: its readings are stored, and an action of iot-sign-publish is acknowledged', async () => {
+    const rig = await startRig({
+      runtime: '4',
+      pipeline: { registry: document, secret: SECRET, keyMode: 'master' },
+      change: withOperator,
+    });
     const device = await kit.start(rig.broker, tempDirectory('device'));
     await kit.sense(rig.broker);
-    const { message } = signAction({ position: 40 });
-    await rig.publisher.publish(ACTIONS, message, { qos: 2 });
+    await rig.nodeRed.post('inject/operator', {});
+    await until('the action is acknowledged', () => rig.collector.messages(ACKNOWLEDGED).length === 1);
+    expect(rig.collector.messages(ACKNOWLEDGED)[0]).toMatchObject({
+      payload: { position: 40 },
+      action: { topic: ACTIONS, device: DEVICE, state: 'acknowledged', acknowledgement: { position: 40 } },
+    });
 
     const metrics = await until(
-      'reading, action and acknowledgement have been verified',
+      'the acknowledgement has come by the pipeline too',
       () => rig.nodeRed.metrics(),
       (seen) => seen.sum('mqtt2influx_messages_routed_total', { kind: 'acknowledgement' }) === 1,
     );

@@ -44,19 +44,12 @@ class PerformedActions:
         if self._file is None:
             self._open()
         try:
-            self._append(self._file, action, entry)
+            _append(self._file, _line(action, entry))
         except OSError:
             # Half a line may be in the file: it is written anew before the next one.
             self.close()
             raise
         self._entries[action] = entry
-
-    @staticmethod
-    def _append(file: int, action: str, entry: Entry) -> None:
-        line = json.dumps({"id": action, "expires": entry.expires, "done": entry.done}).encode("ascii") + b"\n"
-        while line:
-            line = line[os.write(file, line) :]
-        os.fsync(file)
 
     def _open(self) -> None:
         """Reads the file and writes it anew, without what is long expired and without a line that a crash cut off."""
@@ -66,8 +59,7 @@ class PerformedActions:
         fresh = f"{self._path}.new"
         file = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND, 0o600)
         try:
-            for action, entry in self._entries.items():
-                self._append(file, action, entry)
+            _append(file, b"".join(_line(action, entry) for action, entry in self._entries.items()))
             os.replace(fresh, self._path)
             self._sync_folder()
         except OSError:
@@ -96,3 +88,13 @@ class PerformedActions:
             os.fsync(folder)
         finally:
             os.close(folder)
+
+
+def _line(action: str, entry: Entry) -> bytes:
+    return json.dumps({"id": action, "expires": entry.expires, "done": entry.done}).encode("ascii") + b"\n"
+
+
+def _append(file: int, lines: bytes) -> None:
+    while lines:
+        lines = lines[os.write(file, lines) :]
+    os.fsync(file)
