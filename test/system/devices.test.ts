@@ -383,3 +383,20 @@ describe.each(Object.entries(kits).slice(1))('a device with little memory in %s'
     await device.kill();
   });
 });
+
+// The clients of the boards do not tell whether a message was retained.
+test('a device in Python does not take an action that the broker has kept for a fresh one', async () => {
+  const kit = kits['Python'] as Kit;
+  const broker = await startMosquitto();
+  const publisher = await startPublisher(broker.url);
+  const answers = await watchAnswers(broker);
+  const folder = tempDirectory('device');
+  const [kept, fresh] = [signAction({ position: 10 }), signAction({ position: 20 })];
+  await publisher.publish(ACTIONS, kept.message, { qos: 2, retain: true });
+  const device = await kit.start(broker, folder);
+  await publisher.publish(ACTIONS, fresh.message, { qos: 2 });
+  await until('the fresh one is answered', () => answers.length === 1);
+  expect(answers[0]?.id).toBe(fresh.id);
+  expect(kit.state(folder)).toMatchObject({ position: 20, moves: 1 });
+  await device.kill();
+});
