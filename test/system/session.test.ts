@@ -194,6 +194,40 @@ test('answers that are forged, moved, stale, from the future, retained or replay
   );
 });
 
+test('a deploy leaves nothing behind, and what is pending goes on after it', async () => {
+  const rig = await startActionRig({ protocolVersion: 4, withoutLog: true, trackResources: true });
+  const { nodeRed, flows, credentials, links } = rig;
+  const withSecrets = flows.map((node) => ({
+    ...node,
+    ...(credentials[node.id] && { credentials: credentials[node.id] }),
+  }));
+  const alive = async (): Promise<string[]> => (await nodeRed.process()).resources.map(({ type }) => type);
+  await rig.waitForStatus(/connected/);
+  links.nodeRed.setOpen(false);
+  await rig.waitForStatus(/red ring/);
+  const id = await done(rig, RELAY, { position: 1 });
+  await nodeRed.deploy(withSecrets, 'full');
+  expect(await rig.pending()).toBe(1);
+  links.nodeRed.setOpen(true);
+  await rig.waitForReport('published', id);
+  await until('nothing is pending', async () => (await rig.pending()) === 0);
+  expectAccountsBalance(await nodeRed.metrics());
+
+  // The node is removed with what it has not sent.
+  links.nodeRed.setOpen(false);
+  await done(rig, RELAY, { position: 2 });
+  expect((await alive()).length).toBeGreaterThan(0);
+  await nodeRed.deploy([], 'full');
+  await until('nothing of the pack is alive', alive, (left) => left.length === 0).catch(async () =>
+    expect((await nodeRed.process()).resources).toEqual([]),
+  );
+  links.nodeRed.setOpen(true);
+  await nodeRed.deploy(withSecrets, 'full');
+  await rig.waitForStatus(/connected/);
+  expect(await rig.pending()).toBe(0);
+  expect(rig.reports('published')).toHaveLength(1);
+});
+
 test('the client id is stable and unique, and a takeover is reported instead of fought over', async () => {
   const rig = await startActionRig({ protocolVersion: 4, withoutLog: true });
   const other = await startActionRig({ protocolVersion: 4, withoutLog: true });

@@ -93,8 +93,8 @@ export class Packets implements IStore {
     for await (const page of store.pages(prefixRange(packets.#prefix))) {
       for (const [key, value] of page) {
         const sequence = sequenceOf(key);
-        const record = JSON.parse(value.toString()) as PacketRecord;
-        packets.#packets.set(record.id, { ...record, sequence, isLeaving: false });
+        const record = decodePacket(value);
+        if (record !== undefined) packets.#packets.set(record.id, { ...record, sequence, isLeaving: false });
         packets.#next = sequence + 1;
       }
     }
@@ -261,6 +261,16 @@ export class Packets implements IStore {
 
   #key({ sequence }: KnownPacket): string {
     return numberedKey(this.#prefix, sequence);
+  }
+}
+
+/** Undefined for what no release has written; its message is then found not to be in flight. */
+function decodePacket(value: Buffer): PacketRecord | undefined {
+  try {
+    const record = JSON.parse(value.toString()) as Partial<PacketRecord> | null;
+    return typeof record?.id === 'number' && typeof record.message === 'string' ? (record as PacketRecord) : undefined;
+  } catch {
+    return undefined; // damaged
   }
 }
 

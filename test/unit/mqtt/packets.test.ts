@@ -86,6 +86,15 @@ describe('packets that the broker has not finished', () => {
     expect((await store.get('test/a'))?.toString()).toBe('released');
   });
 
+  test('are passed over when nobody can read them', async () => {
+    await publish(await load(), 1, 'a');
+    for (const [index, value] of ['{', 'null', '{"id":"1"}'].entries()) {
+      const key = `packet/broker/000000000001${index}f`;
+      await store.batch([{ type: 'put', key, value: Buffer.from(value) }], { sync: true });
+    }
+    expect((await load()).messages()).toEqual(['a']);
+  });
+
   test('are gone when they are finished, together with what the owner makes of it', async () => {
     const packets = await load();
     await publish(packets, 1, 'a');
