@@ -102,13 +102,6 @@ export class Outbox {
     return this.#opened?.session.state ?? { state: 'connecting' };
   }
 
-  /** Actions of a node that are not over. */
-  pending(node: string): number {
-    let pending = 0;
-    for (const { record } of this.#opened?.journal ?? []) if (record.node === node && !isFinal(record)) pending++;
-    return pending;
-  }
-
   /** From now on the node hears of its actions, those included that were found in the store. */
   attach(node: string, user: OutboxUser): void {
     this.#users.set(node, user);
