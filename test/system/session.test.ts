@@ -32,9 +32,12 @@ function ownClientId(rig: ActionRig, since = 0): string {
   return rig.broker.clientIds(since).find((id) => OWN_ID.test(id)) ?? '';
 }
 
-describe.each([4, 5] as const)('actions over MQTT %i', (protocolVersion) => {
+describe.each([
+  { protocolVersion: 4, runtime: '4' },
+  { protocolVersion: 5, runtime: '5' },
+] as const)('actions over MQTT $protocolVersion, Node-RED $runtime', ({ protocolVersion, runtime }) => {
   test('are published, performed, acknowledged and logged', async () => {
-    const rig = await startActionRig({ protocolVersion });
+    const rig = await startActionRig({ protocolVersion, runtime });
     const valve = await startDevice(rig, VALVE, protocolVersion);
     const relay = await startDevice(rig, RELAY, protocolVersion);
     await rig.waitForStatus(/green dot connected/);
@@ -66,7 +69,7 @@ describe.each([4, 5] as const)('actions over MQTT %i', (protocolVersion) => {
   });
 
   test('are uncertain when the broker has lost the session, or are sent again to a device that answers', async () => {
-    const rig = await startActionRig({ protocolVersion });
+    const rig = await startActionRig({ protocolVersion, runtime });
     await rig.waitForStatus(/connected/);
     await rig.broker.freeze();
     const relayAction = await done(rig, RELAY, { position: 1 });
@@ -195,7 +198,7 @@ test('answers that are forged, moved, stale, from the future, retained or replay
 });
 
 test('a deploy leaves nothing behind, and what is pending goes on after it', async () => {
-  const rig = await startActionRig({ protocolVersion: 4, withoutLog: true, trackResources: true });
+  const rig = await startActionRig({ protocolVersion: 4, runtime: '5', withoutLog: true, trackResources: true });
   const { nodeRed, flows, credentials, links } = rig;
   const withSecrets = flows.map((node) => ({
     ...node,
