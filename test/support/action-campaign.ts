@@ -30,6 +30,7 @@ const SETTLE = 120_000;
 export async function runCampaign(options: CampaignOptions): Promise<{ summary: string; failed: number }> {
   const { protocolVersion, topic, acknowledges, actions, faults, kinds, seed } = options;
   const random = seededRandom(seed);
+  const pause = seededRandom(seed + 2);
   const rig = await startActionRig({
     protocolVersion,
     link: { delay: [4, 8], random: seededRandom(seed + 1) },
@@ -51,10 +52,11 @@ export async function runCampaign(options: CampaignOptions): Promise<{ summary: 
     while (confirmed.size < actions) {
       const burst = Math.min(BURST, actions - confirmed.size);
       await Promise.all(Array.from({ length: burst }, sendOne));
-      await new Promise((resolve) => setTimeout(resolve, PAUSE * random()));
+      await new Promise((resolve) => setTimeout(resolve, PAUSE * pause()));
     }
   };
   const sending = send();
+  const bag: Fault[] = [];
   const did: Partial<Record<Fault, number>> = {};
   for (let fault = 1; fault <= faults; fault++) {
     // Spread over the campaign, each at some moment of its share.
@@ -63,7 +65,7 @@ export async function runCampaign(options: CampaignOptions): Promise<{ summary: 
       deadline: SETTLE,
       interval: 1,
     });
-    const kind = kinds[Math.floor(random() * kinds.length)] ?? 'cut Node-RED';
+    const kind = drawFrom(bag, kinds, random);
     did[kind] = (did[kind] ?? 0) + 1;
     await happen(kind, rig, device);
   }
@@ -77,6 +79,13 @@ export async function runCampaign(options: CampaignOptions): Promise<{ summary: 
     `MQTT ${protocolVersion}, ${acknowledges ? 'answering' : 'QoS 2'} device: ${sent} sent, ${confirmed.size} confirmed, ` +
     `${logged.size} logged; ${JSON.stringify(did)}; ${ends.performed} performed once, failed ${JSON.stringify(ends.failed)}`;
   return { summary, failed };
+}
+
+/** In random order, but each as often as any other. */
+function drawFrom(bag: Fault[], kinds: readonly Fault[], random: () => number): Fault {
+  if (bag.length === 0) bag.push(...kinds);
+  const [drawn = 'cut Node-RED'] = bag.splice(Math.floor(random() * bag.length), 1);
+  return drawn;
 }
 
 async function happen(kind: Fault, { nodeRed, broker, links }: ActionRig, device: Receiver): Promise<void> {
