@@ -33,10 +33,11 @@ function signer(masterSecret) {
 
 /**
  * The simulated devices: some that work, and one for each kind of fault. Each has its own connection and its own key.
- * `sent` counts what the broker was given, by what must become of it: { sensor, alarm, rejected: { code: number } }.
+ * `sent` counts what the broker was given, by what must become of it: { sensor, alarm, raised, rejected: { code: number } };
+ * `raised` are the alarms that begin.
  */
 export class Devices {
-  sent = { sensor: 0, alarm: 0, rejected: {} };
+  sent = { sensor: 0, alarm: 0, raised: 0, rejected: {} };
   /** When the first message may have been signed, in milliseconds. */
   startedAt = Date.now();
   #timers = [];
@@ -81,6 +82,7 @@ export class Devices {
       const message = this.#sign({ active, severity: 'high', ...timeNow() }, ALARM_DEVICE);
       await client.publishAsync(`alarms/${ALARM_DEVICE}/smoke`, message, { qos: 1 });
       this.sent.alarm += 1;
+      if (active) this.sent.raised += 1;
     });
   }
 

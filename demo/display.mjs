@@ -24,3 +24,8 @@ export function showCounts(nodeRed) {
     if (isTTY) process.stdout.write('\n');
   };
 }
+
+/** A line of its own, above the counts. */
+export function say(text) {
+  console.log(process.stdout.isTTY ? `\r\x1b[K${text}` : text);
+}

@@ -1,12 +1,13 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { project } from './folder.mjs';
+import { withOperations } from './operations.mjs';
 
 const EXAMPLE = 'examples/01 - Store signed sensor messages in InfluxDB.json';
 
-/** The pipeline of the import menu, as it is there. */
+/** The pipeline of the import menu, with alarms and actions added to it. */
 export function readExample() {
-  const nodes = JSON.parse(readFileSync(join(project, EXAMPLE), 'utf8'));
+  const nodes = withOperations(JSON.parse(readFileSync(join(project, EXAMPLE), 'utf8')));
   const only = (type) => nodes.find((node) => node.type === type);
   return {
     nodes,

@@ -32,7 +32,8 @@ export async function startNodeRed(children) {
   const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !/^(npm_|INFLUX_)/.test(name)));
   await children.start('node-red', process.execPath, [program, '-u', directory, '-s', settingsFile], {
     env,
-    ready: async () => (await fetch(`${url}/settings`)).ok,
+    // Its flows and credentials are read after it has begun to answer: what is deployed before would lose its secrets.
+    ready: async () => (await fetch(`${url}/flows`)).ok,
   });
   await checkPack(url);
   return { url };

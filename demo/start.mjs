@@ -7,7 +7,7 @@ import { startBroker } from './broker.mjs';
 import { check } from './check.mjs';
 import { Children } from './children.mjs';
 import { Devices } from './devices.mjs';
-import { showCounts } from './display.mjs';
+import { say, showCounts } from './display.mjs';
 import { Failure } from './failure.mjs';
 import { canCreate, demoFlow, readExample } from './flow.mjs';
 import { data, folder, project } from './folder.mjs';
@@ -18,6 +18,7 @@ import { deploy, startNodeRed } from './node-red.mjs';
 import { prepare } from './prepare.mjs';
 import { registeredBuckets } from './registry.mjs';
 import { awaitSubscriptions } from './subscriptions.mjs';
+import { showOperations, Valve } from './valve.mjs';
 
 const CHECK_SECONDS = 6;
 const USAGE = 'Usage: npm start            until Ctrl-C\n       npm start -- --check for some seconds, with a verdict';
@@ -65,6 +66,7 @@ async function start() {
   const brokerPort = parts.broker.port;
   const probes = await awaitSubscriptions(nodeRed, brokerPort);
   parts.devices = await Devices.start({ brokerPort, masterSecret: example.masterSecret, malformed: probes });
+  parts.valve = await Valve.start({ nodeRed, brokerPort, masterSecret: example.masterSecret });
   explain(influxdb, nodeRed, example);
   parts.hideCounts = showCounts(nodeRed);
   return { influxdb, nodeRed };
@@ -87,9 +89,9 @@ Devices send; some of them are faulty on purpose. The flow is put in anew on eve
 async function runCheck(running) {
   const ended = await Promise.race([stopped, sleep(CHECK_SECONDS * 1000, 'enough')]);
   if (ended !== 'enough') throw new Failure('The check was interrupted.');
-  await parts.devices.stop();
+  await Promise.all([parts.devices.stop(), parts.valve.stop()]);
   parts.hideCounts();
-  return Promise.race([check({ ...running, devices: parts.devices }), stopped]);
+  return Promise.race([check({ ...running, devices: parts.devices, valve: parts.valve }), stopped]);
 }
 
 async function main() {
@@ -97,6 +99,7 @@ async function main() {
   const running = await Promise.race([start(), stopped]);
   if (running === 'stopped') return !checking;
   if (checking) return (await runCheck(running)) === true;
+  await Promise.race([showOperations(running.nodeRed, say), stopped]);
   await stopped;
   return true;
 }
@@ -111,6 +114,7 @@ try {
 parts.hideCounts?.();
 console.log('Stopping …');
 parts.devices?.abandon();
+parts.valve?.abandon();
 await children.stop();
 await parts.broker?.stop();
 process.exit(success ? 0 : 1);

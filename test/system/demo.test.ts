@@ -14,6 +14,11 @@ const CODES = [
   'invalid-payload',
 ];
 
+const COUNTED = [
+  ...['sensor points in InfluxDB', 'alarms raised', 'alarms cleared', 'changes in InfluxDB'],
+  ...['actions performed', 'actions acknowledged', 'their steps in InfluxDB'],
+];
+
 /** Without the variables that name an InfluxDB to the demo, but for the given ones. */
 function environment(folder: string, variables: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   const inherited = Object.entries(process.env).filter(([name]) => !name.startsWith('INFLUX_'));
@@ -41,7 +46,7 @@ async function expectCheckPasses(variables: NodeJS.ProcessEnv = {}): Promise<voi
   const { code } = await child.exited;
   expect(child.output()).toMatch(/\n\d+ passed, 0 failed\n/);
   expect(code, child.output()).toBe(0);
-  for (const what of [...CODES.map((name) => `rejected: ${name}`), 'sensor points in InfluxDB']) {
+  for (const what of [...CODES.map((name) => `rejected: ${name}`), ...COUNTED]) {
     const [, expected, seen] = new RegExp(`^${what} +(\\d+) +(\\d+)  ok$`, 'm').exec(child.output()) ?? [];
     expect(Number(seen), what).toBeGreaterThan(0);
     expect(seen).toBe(expected);
