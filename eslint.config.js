@@ -35,7 +35,7 @@ module.exports = tseslint.config(
             { group: ['**/runtime/*', '**/editor/*'], message: 'Only nodes may import lib/runtime and lib/editor.' },
             {
               regex:
-                '(hmac-verify|registry-route|influx-write|alarm-state|iot-sign-publish|iot-registry|iot-keyring|influx-server)/',
+                '(hmac-verify|registry-route|influx-(write|provision|aggregate|backup|server)|alarm-state|iot-(sign-publish|registry|keyring))/',
               message: 'nodes/lib must not import a node.',
             },
           ],

@@ -10,6 +10,8 @@ import { waitFor } from './wait.mjs';
 const STOP_SECONDS = 20;
 const LOG_LINES_SHOWN = 15;
 
+const logOf = (name) => join(folder('logs'), `${name}.log`);
+
 /** The programs the demo has started. They end with it, the last one started first. */
 export class Children {
   #running = [];
@@ -24,8 +26,7 @@ export class Children {
   /** Starts a program with its output in a log file, and waits until `ready()` gives true. */
   async start(name, program, args, { ready, env = process.env, seconds = 60 }) {
     if (this.#stopping) throw new Failure(`${name} is not started any more.`);
-    const log = join(folder('logs'), `${name}.log`);
-    const output = openSync(log, 'w');
+    const output = openSync(logOf(name), 'w');
     // A process group of its own: Ctrl-C must reach the demo alone, which then stops its programs in order.
     const child = spawn(program, args, { cwd: data, env, stdio: ['ignore', output, output], detached: true });
     closeSync(output);
@@ -40,9 +41,9 @@ export class Children {
     if (child.pid) remember(child.pid, name);
 
     const state = await waitFor(async () => (entry.ended ? 'ended' : (await ready()) && 'ready'), { seconds });
-    if (state !== 'ready') throw new Failure(lost(entry, log, state === 'ended' ? 'did not start' : 'does not answer'));
+    if (state !== 'ready') throw new Failure(lost(entry, state === 'ended' ? 'did not start' : 'does not answer'));
     entry.gone.then(() => {
-      if (!this.#stopping) this.#onLoss(new Failure(lost(entry, log, 'has ended')));
+      if (!this.#stopping) this.#onLoss(new Failure(lost(entry, 'has ended')));
     });
   }
 
@@ -66,7 +67,13 @@ export class Children {
   }
 }
 
-function lost({ name, error }, log, what) {
+function lost({ name, error }, what) {
+  return [`${name} ${what}.`, error?.message, endOfLog(name)].filter(Boolean).join('\n');
+}
+
+/** The last lines that a program has printed, and where to find the others. */
+export function endOfLog(name) {
+  const log = logOf(name);
   const lines = readFileSync(log, 'utf8').trimEnd().split('\n').slice(-LOG_LINES_SHOWN);
-  return [`${name} ${what}.`, error?.message, ...lines, `Its log: ${log}`].filter(Boolean).join('\n');
+  return [...lines, `Its log: ${log}`].join('\n');
 }

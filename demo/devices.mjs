@@ -1,15 +1,15 @@
-import { createRequire } from 'node:module';
-import { join } from 'node:path';
 import { faults } from './faults.mjs';
-import { project } from './folder.mjs';
-
-const require = createRequire(import.meta.url);
-const dist = (path) => require(join(project, 'dist', 'lib', 'protocol', path));
+import { library } from './folder.mjs';
 
 const SENSORS = ['greenhouse/bed-1', 'greenhouse/bed-2', 'greenhouse/bed-3', 'cellar/shelf'];
 const SENSOR_SECONDS = 1;
 const ALARM_DEVICE = 'cellar/ceiling';
 const ALARM_SECONDS = 3;
+const MINUTE = 60;
+const LATE_DEVICE = { site: 'cellar', device: 'cabinet' };
+const LATE_SECONDS = 10;
+/** Ended long enough ago for their averages to be due at once. */
+const LATE_MINUTES = [3, 2];
 const FAULT_SECONDS = 2;
 /** Several intervals, so that one late reading costs no connection. */
 const KEEP_ALIVE_SECONDS = 30;
@@ -25,21 +25,26 @@ export function timeNow(offsetSeconds = 0) {
 
 /** What signing takes: `sign(payload, device)` with the device's own key, made from the master secret. */
 function signer(masterSecret) {
-  const { signMessage } = dist('sign.js');
-  const { deriveDeviceKey, keyFromSecret, messageKey } = dist('key.js');
+  const { signMessage } = library('protocol/sign.js');
+  const { deriveDeviceKey, keyFromSecret, messageKey } = library('protocol/key.js');
   const master = keyFromSecret(masterSecret, 'text');
   return (payload, device) => signMessage(payload, messageKey(deriveDeviceKey(master, device)));
 }
 
 /**
- * The simulated devices: some that work, and one for each kind of fault. Each has its own connection and its own key.
- * `sent` counts what the broker was given, by what must become of it: { sensor, alarm, raised, rejected: { code: number } };
- * `raised` are the alarms that begin.
+ * The simulated devices: some that work, one that was offline and sends what it has kept, and one for each kind of fault.
+ * Each has its own connection and its own key. `sent` counts what the broker was given, by what must become of it:
+ * { sensor, late, alarm, raised, rejected: { code: number } }; `raised` are the alarms that begin.
  */
 export class Devices {
-  sent = { sensor: 0, alarm: 0, raised: 0, rejected: {} };
+  sent = { sensor: 0, late: 0, alarm: 0, raised: 0, rejected: {} };
   /** When the first message may have been signed, in milliseconds. */
   startedAt = Date.now();
+  /** Whose readings come late, and the starts of the minutes they belong to, in seconds since 1970. */
+  late = {
+    ...LATE_DEVICE,
+    minutes: LATE_MINUTES.map((ago) => (Math.floor(Date.now() / 1000 / MINUTE) - ago) * MINUTE),
+  };
   #timers = [];
   #pending = new Set();
   #clients = [];
@@ -59,7 +64,12 @@ export class Devices {
       devices.#clients.push(client);
       return client;
     };
-    await Promise.all([...SENSORS.map((name) => devices.#sensor(name)), devices.#alarm(), ...devices.#faulty()]);
+    await Promise.all([
+      ...SENSORS.map((name) => devices.#sensor(name)),
+      devices.#kept(),
+      devices.#alarm(),
+      ...devices.#faulty(),
+    ]);
     return devices;
   }
 
@@ -72,6 +82,20 @@ export class Devices {
       await client.publishAsync(`sensors/${device}/climate`, this.#sign({ ...values, ...timeNow() }, device));
       this.sent.sensor += 1;
     });
+  }
+
+  /** Readings that were kept while a device was offline; their times are such that another run writes the same points. */
+  async #kept() {
+    const { site, device, minutes } = this.late;
+    const name = `${site}/${device}`;
+    const client = await this.#connect(name);
+    for (const minute of minutes) {
+      for (let ts = minute; ts < minute + MINUTE; ts += LATE_SECONDS) {
+        const message = this.#sign({ temperature: round(18 + Math.random()), ts, ts_ns: 0 }, name);
+        await client.publishAsync(`sensors/${name}/climate`, message);
+        this.sent.late += 1;
+      }
+    }
   }
 
   async #alarm() {

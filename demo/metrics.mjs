@@ -25,19 +25,20 @@ function summing(samples) {
       .reduce((total, sample) => total + sample.value, 0);
 }
 
-/** What became of alarms and actions: { raised, cleared, acknowledged, failed }. */
+/** What became of alarms and actions: { raised, cleared, silent, acknowledged, failed }. */
 export async function readOperations(nodeRed) {
   const sum = summing(await readSamples(nodeRed));
   return {
     raised: sum('messages_judged_total', { event: 'raised' }),
     cleared: sum('messages_judged_total', { event: 'cleared' }),
+    silent: sum('alarms', { state: 'silent' }),
     acknowledged: sum('actions_completed_total', { step: 'acknowledged' }),
     failed: sum('actions_failed_total'),
   };
 }
 
 /**
- * The counts of the whole flow: { received, verified, routed, rejected: { code: number }, written, refused, queued }.
+ * The counts of the whole flow: { received, verified, routed, rejected: { code: number }, accepted, written, refused, queued }.
  */
 export async function readCounts(nodeRed) {
   const samples = await readSamples(nodeRed);
@@ -52,6 +53,7 @@ export async function readCounts(nodeRed) {
     verified: sum('messages_verified_total'),
     routed: sum('messages_routed_total'),
     rejected,
+    accepted: sum('messages_accepted_total'),
     written: sum('points_written_total'),
     refused: sum('points_refused_total'),
     queued: sum('points_queued') + sum('points_accepting'),

@@ -63,3 +63,9 @@ export async function deploy({ url }, nodes) {
   });
   if (!response.ok) throw new Failure(`Node-RED did not take the flow: ${response.status} ${await response.text()}`);
 }
+
+/** Presses the button of an inject node. */
+export async function press({ url }, button) {
+  const response = await fetch(`${url}/inject/${button}`, { method: 'POST' });
+  if (!response.ok) throw new Failure(`The button ${button} could not be pressed: ${response.status}.`);
+}

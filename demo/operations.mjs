@@ -15,6 +15,9 @@ const ACTIONS = `  actions/{site}/{device}/valve:
     acknowledge: { topic: "actions/{site}/{device}/valve/ack", within: 2s }
 `;
 
+/** The registry document with the valve's topic. */
+export const withActions = (document) => document + ACTIONS;
+
 /** Names of this run alone: what an earlier one that was killed has left in the store must not be counted. */
 const run = `${process.pid}${Date.now().toString(36)}`;
 const name = (what) => `demo-${what}-${run}`;
@@ -30,7 +33,6 @@ export function withOperations(nodes) {
   ].map(only);
   const { alarms, publish, button } = operationNodes;
   const changed = nodes.map((node) => {
-    if (node.type === 'iot-registry') return { ...node, document: node.document + ACTIONS };
     if (node !== route) return node;
     const [sensors, alarmMessages, ...others] = node.wires;
     return { ...node, wires: [[...sensors, alarms], [...alarmMessages, alarms], ...others] };

@@ -1,23 +1,25 @@
-// Starts the whole thing: a broker, InfluxDB, Node-RED with the pipeline example, and simulated devices.
+// Starts the whole thing: a broker, InfluxDB, Node-RED with the examples, and simulated devices.
 //   npm start              until Ctrl-C
 //   npm start -- --check   for some seconds; exits 0 only if everything is where it belongs
 import { relative } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { removeCopies } from './backup.mjs';
 import { startBroker } from './broker.mjs';
 import { check } from './check.mjs';
 import { Children } from './children.mjs';
 import { Devices } from './devices.mjs';
 import { say, showCounts } from './display.mjs';
 import { Failure } from './failure.mjs';
-import { canCreate, demoFlow, readExample } from './flow.mjs';
+import { demoFlow, readExamples } from './flow.mjs';
 import { data, folder, project } from './folder.mjs';
-import { makeBuckets, showCommand } from './influxdb/api.mjs';
+import { showCommand } from './influxdb/api.mjs';
 import { startInfluxDB } from './influxdb/influxdb.mjs';
 import { claimFolder } from './leftovers.mjs';
 import { deploy, startNodeRed } from './node-red.mjs';
 import { prepare } from './prepare.mjs';
 import { registeredBuckets } from './registry.mjs';
 import { awaitSubscriptions } from './subscriptions.mjs';
+import { awaitBuckets, showUpkeep } from './upkeep.mjs';
 import { showOperations, Valve } from './valve.mjs';
 
 const CHECK_SECONDS = 6;
@@ -55,24 +57,26 @@ async function start() {
   prepare();
   folder();
   await claimFolder();
-  const example = readExample();
+  removeCopies();
+  const { nodes, masterSecret, registryDocument, buttons } = readExamples();
+  const buckets = registeredBuckets(registryDocument);
 
   console.log('Starting the broker, InfluxDB and Node-RED …');
   parts.broker = await startBroker(children);
   const influxdb = await startInfluxDB(children);
-  if (!canCreate(influxdb)) await makeBuckets(influxdb, await registeredBuckets(example.registryDocument));
   const nodeRed = await startNodeRed(children);
-  await deploy(nodeRed, demoFlow(example.nodes, { brokerPort: parts.broker.port, influxdb }));
   const brokerPort = parts.broker.port;
+  await deploy(nodeRed, demoFlow(nodes, { brokerPort, influxdb }));
+  await awaitBuckets(influxdb, buckets);
   const probes = await awaitSubscriptions(nodeRed, brokerPort);
-  parts.devices = await Devices.start({ brokerPort, masterSecret: example.masterSecret, malformed: probes });
-  parts.valve = await Valve.start({ nodeRed, brokerPort, masterSecret: example.masterSecret });
-  explain(influxdb, nodeRed, example);
+  parts.devices = await Devices.start({ brokerPort, masterSecret, malformed: probes });
+  parts.valve = await Valve.start({ nodeRed, brokerPort, masterSecret });
+  explain(influxdb, nodeRed, masterSecret);
   parts.hideCounts = showCounts(nodeRed);
-  return { influxdb, nodeRed };
+  return { influxdb, nodeRed, buckets, buttons, devices: parts.devices, valve: parts.valve };
 }
 
-function explain(influxdb, nodeRed, { masterSecret }) {
+function explain(influxdb, nodeRed, masterSecret) {
   console.log(`
   Editor     ${nodeRed.url}/
   Broker     mqtt://127.0.0.1:${parts.broker.port}   ${parts.broker.name}
@@ -91,7 +95,7 @@ async function runCheck(running) {
   if (ended !== 'enough') throw new Failure('The check was interrupted.');
   await Promise.all([parts.devices.stop(), parts.valve.stop()]);
   parts.hideCounts();
-  return Promise.race([check({ ...running, devices: parts.devices, valve: parts.valve }), stopped]);
+  return Promise.race([check(running), stopped]);
 }
 
 async function main() {
@@ -99,7 +103,7 @@ async function main() {
   const running = await Promise.race([start(), stopped]);
   if (running === 'stopped') return !checking;
   if (checking) return (await runCheck(running)) === true;
-  await Promise.race([showOperations(running.nodeRed, say), stopped]);
+  await Promise.race([Promise.all([showUpkeep(running, say), showOperations(running.nodeRed, say)]), stopped]);
   await stopped;
   return true;
 }

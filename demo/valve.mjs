@@ -1,13 +1,9 @@
-import { createRequire } from 'node:module';
-import { join } from 'node:path';
 import { timeNow } from './devices.mjs';
-import { project } from './folder.mjs';
+import { library } from './folder.mjs';
 import { readOperations } from './metrics.mjs';
+import { press } from './node-red.mjs';
 import { operationNodes, VALVE } from './operations.mjs';
 import { waitFor } from './wait.mjs';
-
-const require = createRequire(import.meta.url);
-const dist = (path) => require(join(project, 'dist', 'lib', 'protocol', path));
 
 const CLICK_SECONDS = 2;
 const PATIENCE_SECONDS = 20;
@@ -37,9 +33,9 @@ export class Valve {
   }
 
   #perform(masterSecret) {
-    const { deriveDeviceKey, keyFromSecret, messageKey } = dist('key.js');
-    const { judge } = dist('judge.js');
-    const { signMessage } = dist('sign.js');
+    const { deriveDeviceKey, keyFromSecret, messageKey } = library('protocol/key.js');
+    const { judge } = library('protocol/judge.js');
+    const { signMessage } = library('protocol/sign.js');
     const key = deriveDeviceKey(keyFromSecret(masterSecret, 'text'), VALVE.device);
     this.#client.on('message', (_topic, bytes) => {
       const message = bytes.toString();
@@ -53,10 +49,8 @@ export class Valve {
   }
 
   #click() {
-    const click = fetch(`${this.#nodeRed.url}/inject/${operationNodes.button}`, { method: 'POST' }).then(
-      ({ ok }) => {
-        if (ok) this.clicked += 1;
-      },
+    const click = press(this.#nodeRed, operationNodes.button).then(
+      () => (this.clicked += 1),
       () => undefined,
     );
     this.#clicks.add(click);
@@ -82,7 +76,7 @@ export class Valve {
   }
 }
 
-/** Says when the first alarm has come and gone, and the first action was performed. */
+/** Shows the two nodes at work: when the first alarm has come and gone, and the first action was performed. */
 export async function showOperations(nodeRed, say) {
   const seen = (what, isSeen) =>
     waitFor(async () => isSeen(await readOperations(nodeRed)), { seconds: PATIENCE_SECONDS }).then(
@@ -90,11 +84,11 @@ export async function showOperations(nodeRed, say) {
     );
   await Promise.all([
     seen(
-      'Alarm    smoke at cellar/ceiling was raised, and cleared',
+      'alarm-state        smoke at cellar/ceiling was raised, and cleared',
       ({ raised, cleared }) => raised > 0 && cleared > 0,
     ),
     seen(
-      `Action   ${VALVE.device} was told to move its valve, and has answered`,
+      `iot-sign-publish   ${VALVE.device} was told to move its valve, and has answered`,
       ({ acknowledged }) => acknowledged > 0,
     ),
   ]);

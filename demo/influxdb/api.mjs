@@ -42,12 +42,23 @@ const table = ({ version }, bucket, measurement) =>
   version === '1' ? `${quoted(bucket)}.${quoted(measurement)}` : quoted(measurement);
 const databaseOf = (server, bucket) => (server.version === '1' ? server.database : bucket);
 
-/** How many rows of a measurement have the field, from a moment (milliseconds) on. */
-export async function countRows(server, { bucket, measurement, field, since }) {
+/** How many rows of a measurement have the field, from a moment (milliseconds) on, up to another one if given. */
+export async function countRows(server, { bucket, measurement, field, since, until }) {
   const from = table(server, bucket, measurement);
-  const text = `SELECT count(${quoted(field)}) FROM ${from} WHERE time >= ${since}ms`;
+  const end = until === undefined ? '' : ` AND time < ${until}ms`;
+  const text = `SELECT count(${quoted(field)}) FROM ${from} WHERE time >= ${since}ms${end}`;
   const [series] = await query(server, text, databaseOf(server, bucket));
   return series?.values[0]?.[1] ?? 0;
+}
+
+/** The rows of one device in the minute that begins at `minute` (seconds): a list of objects with the given fields. */
+export async function rowsOfMinute(server, { bucket, measurement, fields, device, minute }) {
+  const text =
+    `SELECT ${fields.map(quoted).join(', ')} FROM ${table(server, bucket, measurement)} ` +
+    `WHERE "device" = '${device}' AND time >= ${minute}s AND time < ${minute + 60}s`;
+  const [series] = await query(server, text, databaseOf(server, bucket));
+  const rows = series?.values ?? [];
+  return rows.map((row) => Object.fromEntries(fields.map((field, index) => [field, row[index + 1]])));
 }
 
 /** A command that shows the latest rows of a measurement; a token stays in the environment. */
@@ -61,41 +72,37 @@ export function showCommand(server, bucket, measurement) {
   return `curl -s ${header}-G ${server.url}/query -d db=${databaseOf(server, bucket)} --data-urlencode 'q=${text}'`;
 }
 
-/** Makes the buckets (name to retention in seconds) where they are not there yet. Existing ones are left as they are. */
-export async function makeBuckets(server, buckets) {
-  if (server.version === '1') await query(server, `CREATE DATABASE ${quoted(server.database)}`);
-  for (const [name, seconds] of buckets) await makeBucket[server.version](server, name, seconds);
+/** How long a bucket keeps its points, in seconds, as InfluxDB itself says; undefined if there is no such bucket. */
+export async function retentionOf(server, bucket) {
+  return readRetention[server.version](server, bucket);
 }
 
-const makeBucket = {
-  async 1(server, name, seconds) {
+const SECONDS = { h: 3600, m: 60, s: 1 };
+const NANOSECONDS = 1e9;
+const DATABASES = 'SELECT database_name, retention_period_ns FROM system.databases WHERE deleted = false';
+
+const readRetention = {
+  async 1(server, bucket) {
     const [policies] = await query(server, `SHOW RETENTION POLICIES ON ${quoted(server.database)}`);
-    if (policies.values.some(([existing]) => existing === name)) return;
-    const on = quoted(server.database);
-    await query(server, `CREATE RETENTION POLICY ${quoted(name)} ON ${on} DURATION ${seconds}s REPLICATION 1`);
+    const found = policies.values.find(([name]) => name === bucket);
+    if (!found) return undefined;
+    return [...found[1].matchAll(/(\d+)([hms])/g)].reduce((sum, [, number, unit]) => sum + number * SECONDS[unit], 0);
   },
 
-  async 2(server, name, seconds) {
-    const headers = { ...authorization(server), 'content-type': 'application/json' };
-    const list = async (filter) => {
-      const parameters = new URLSearchParams({ org: server.organization, ...filter });
-      const answer = await request(server, `/api/v2/buckets?${parameters}`, { headers });
-      if (!answer.ok) throw refused(server, `list the buckets of ${server.organization}`, answer);
-      return JSON.parse(answer.text).buckets;
-    };
-    if ((await list({ name })).length > 0) return;
-    // An organization always has buckets of the system's own, and they know its id.
-    const [{ orgID } = {}] = await list({});
-    const body = JSON.stringify({ orgID, name, retentionRules: [{ type: 'expire', everySeconds: seconds }] });
-    const made = await request(server, '/api/v2/buckets', { method: 'POST', headers, body });
-    if (!made.ok) throw refused(server, `create the bucket ${name}`, made);
+  async 2(server, bucket) {
+    const parameters = new URLSearchParams({ org: server.organization, name: bucket });
+    const answer = await request(server, `/api/v2/buckets?${parameters}`, { headers: authorization(server) });
+    if (!answer.ok) throw refused(server, `show the bucket ${bucket}`, answer);
+    const [found] = JSON.parse(answer.text).buckets;
+    return found && (found.retentionRules[0]?.everySeconds ?? 0);
   },
 
-  async 3(server, name, seconds) {
+  async 3(server, bucket) {
     const headers = { ...authorization(server), 'content-type': 'application/json' };
-    const body = JSON.stringify({ db: name, retention_period: `${seconds}s` });
-    const made = await request(server, '/api/v3/configure/database', { method: 'POST', headers, body });
-    const exists = made.status === 409;
-    if (!made.ok && !exists) throw refused(server, `create the database ${name}`, made);
+    const body = JSON.stringify({ db: '_internal', q: DATABASES, format: 'json' });
+    const answer = await request(server, '/api/v3/query_sql', { method: 'POST', headers, body });
+    if (!answer.ok) throw refused(server, 'list its databases', answer);
+    const found = JSON.parse(answer.text).find(({ database_name: name }) => name === bucket);
+    return found && (found.retention_period_ns ?? 0) / NANOSECONDS;
   },
 };

@@ -1,3 +1,5 @@
+import { Aggregator, type AggregatorListener } from '../lib/aggregate/aggregator';
+import { Marks } from '../lib/aggregate/marks';
 import { PackError, reasonOf } from '../lib/errors';
 import { connect, type ConnectOptions, type InfluxServer } from '../lib/influx/server';
 import { Writer, type BucketState, type RefusedPoint, type WrittenBatch } from '../lib/influx/writer';
@@ -43,8 +45,10 @@ const REOPEN_INTERVAL = 5000;
  * points. Points are taken from the first moment; while the store is being opened they wait for it.
  */
 export class Delivery {
+  /** The InfluxDB itself, for reading and managing it; points go there by the queue. */
+  readonly connection: InfluxServer;
   readonly #options: DeliveryOptions;
-  readonly #connection: InfluxServer;
+  readonly #marks: Marks;
   readonly #listeners = new Map<string, DeliveryListener>();
   /** Buckets whose trouble was reported, and whose recovery is to be. */
   readonly #inTrouble = new Set<string>();
@@ -58,7 +62,8 @@ export class Delivery {
   /** @throws PackError `not-configured` when the connection's options can never work */
   constructor(options: DeliveryOptions) {
     this.#options = options;
-    this.#connection = connect(options.connection);
+    this.connection = connect(options.connection);
+    this.#marks = new Marks(options.server);
     this.#opening = this.#open();
   }
 
@@ -99,6 +104,30 @@ export class Delivery {
     return () => this.#listeners.delete(origin);
   }
 
+  /**
+   * Aggregates what is written here, by the rules that the node gives to it.
+   *
+   * @param origin - id of the `influx-aggregate` node
+   * @param grace - milliseconds from the end of a window until it is computed
+   */
+  aggregator(origin: string, grace: number, listener: AggregatorListener): Aggregator {
+    const source = {
+      marks: this.#marks,
+      left: (bucket: string) => this.#queue?.left(bucket),
+      waiting: (bucket: string) => this.#queue?.waiting(bucket) ?? 0,
+      accept: (bucket: string, line: string, stored: StoredCallback) =>
+        this.accept(bucket, 'sensor', origin, line, stored),
+      query: (bucket: string, statement: string, signal: AbortSignal) =>
+        this.connection.query(bucket, statement, signal),
+    };
+    return new Aggregator({ node: origin, source, grace, listener });
+  }
+
+  /** All nodes have started: those that aggregated here once and are not among them have gone for good. */
+  nodesStarted(): void {
+    this.#marks.forgetAbsent();
+  }
+
   /** Stores what was taken over and lets go of everything; what is not written stays in the queue. */
   async close(): Promise<void> {
     clearTimeout(this.#reopenTimer);
@@ -108,14 +137,18 @@ export class Delivery {
     await this.#queue?.close();
     if (this.#queue) keepTotals(this.#options.server, this.#queue.totals());
     this.#queue = undefined;
+    this.#problem = new PackError('store-unavailable', 'The queue is closed');
     await this.#store?.close();
-    this.#connection.close();
+    this.connection.close();
   }
 
   async #open(): Promise<void> {
     try {
       this.#store = await Store.open(this.#options.directory);
-      const queue = await PointQueue.open(this.#store, this.#options.server, { limitBytes: this.#options.limitBytes });
+      const queue = await PointQueue.open(this.#store, this.#options.server, {
+        limitBytes: this.#options.limitBytes,
+        companion: this.#marks,
+      });
       this.#listenTo(this.#store, queue);
       this.#startWriter(queue);
       this.#queue = queue;
@@ -151,7 +184,7 @@ export class Delivery {
   }
 
   #startWriter(queue: PointQueue): void {
-    this.#writer = new Writer(queue, this.#connection);
+    this.#writer = new Writer(queue, this.connection);
     this.#writer.onWritten((batch) => {
       this.#listenerOf(batch.origin)?.written(batch);
       this.#changed();

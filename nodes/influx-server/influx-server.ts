@@ -54,9 +54,12 @@ export default function register(RED: NodeAPI): void {
       return;
     }
     const { delivery } = this;
+    const nodesStarted = (): void => delivery.nodesStarted();
+    RED.events.on('flows:started', nodesStarted);
     const stopCollecting = addCollector(() => queueMetrics(this.id, delivery.totals()));
     this.on('close', (done: () => void) => {
       void delivery.close().finally(() => {
+        RED.events.removeListener('flows:started', nodesStarted);
         stopCollecting();
         log.close();
         done();

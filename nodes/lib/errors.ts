@@ -15,6 +15,12 @@ export type ErrorCode =
   | 'store-unavailable'
   /** the queue is full of points that must not be dropped for this one */
   | 'queue-full'
+  /** InfluxDB does not match the registry, and could not be looked at or changed; what was changed before is in the report */
+  | 'provision-failed'
+  /** windows could not be aggregated; they stay marked */
+  | 'aggregate-failed'
+  /** a backup, its proof or a restore could not be done, or not to its end */
+  | 'backup-failed'
   /** there is no connection to the MQTT broker, and the message cannot wait for one */
   | 'broker-unavailable';
 

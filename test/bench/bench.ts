@@ -18,7 +18,7 @@ const { values } = parseArgs({
   options: {
     messages: { type: 'string', default: '50000,200000' },
     runs: { type: 'string', default: '5' },
-    peers: { type: 'string', default: Object.keys(PEERS).join() },
+    peers: { type: 'string', default: 'bare,pack,hand-made,python' },
     runtime: { type: 'string', default: '5' },
     profile: { type: 'boolean', default: false },
   },

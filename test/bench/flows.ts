@@ -1,6 +1,6 @@
 import { ids, pipeline, type PipelineFlow } from '../support/flows';
 import type { FlowNode } from '../support/node-red';
-import { BUCKET, DATABASE, MEASUREMENT, REGISTRY, SECRET, TOPIC_FILTER } from './load';
+import { AGGREGATING_REGISTRY, BUCKET, DATABASE, MEASUREMENT, REGISTRY, SECRET, TOPIC_FILTER } from './load';
 
 export interface Servers {
   brokerPort: number;
@@ -8,12 +8,16 @@ export interface Servers {
 }
 
 /** The pipeline of the tests, without what listens in on it. */
-export function packFlow({ brokerPort, influxUrl }: Servers, datatype: 'buffer' | 'json' = 'buffer'): PipelineFlow {
+export function packFlow(
+  { brokerPort, influxUrl }: Servers,
+  datatype: 'buffer' | 'json' = 'buffer',
+  registry = REGISTRY,
+): PipelineFlow {
   const { flows, credentials } = pipeline({
     brokerPort,
     influxUrl,
     collectorPort: 0,
-    registry: REGISTRY,
+    registry,
     secret: SECRET,
     topic: TOPIC_FILTER,
     qos: '0',
@@ -27,6 +31,24 @@ export function packFlow({ brokerPort, influxUrl }: Servers, datatype: 'buffer' 
     node['wires'] = wires.map((output) => output.filter((id) => kept.has(id)));
   }
   return { flows: nodes, credentials };
+}
+
+/** The same with a node that aggregates. */
+export function aggregatingFlow(servers: Servers): PipelineFlow {
+  const { flows, credentials } = packFlow(servers, 'buffer', AGGREGATING_REGISTRY);
+  const aggregate: FlowNode = {
+    id: 'aggregate',
+    type: 'influx-aggregate',
+    version: 1,
+    z: ids.tab,
+    x: 100,
+    y: 140,
+    registry: ids.registry,
+    server: ids.server,
+    grace: '0',
+    wires: [[], []],
+  };
+  return { flows: [...flows, aggregate], credentials };
 }
 
 const VERIFY = `

@@ -12,12 +12,17 @@ export const MEASUREMENT = 'climate';
 
 const SITES = ['north', 'south', 'east', 'west'];
 const DEVICES_PER_SITE = 5;
-const NANOSECONDS_BETWEEN = 10_000;
+/** Microseconds between two messages. */
+const BETWEEN = 10;
+
+/** The retention policy of aggregates. */
+export const AVERAGES = 'averages';
 
 /** The same format in the registry document, for the pack. */
 export const REGISTRY = `version: 1
 buckets:
   ${BUCKET}: { retention: 1d }
+  ${AVERAGES}: { retention: 30d }
 topics:
   sensors/{site}/{device}/climate:
     kind: sensor
@@ -35,13 +40,22 @@ function reading(lowest: number, index: number, step: number): number {
   return Number((lowest + ((index * step) % 40) + (1 + (index % 99)) / 100).toFixed(2));
 }
 
-/** `count` signed messages of 20 devices, each with a time of its own, in canonical text. */
-export function signedMessages(count: number): Outgoing[] {
-  const start = Math.floor(Date.now() / 1000) - 60;
+/** The same, aggregated. */
+export const AGGREGATING_REGISTRY = `${REGISTRY}    aggregate:
+      - { every: 5m, functions: [mean, median, min, max, sum], into: ${AVERAGES} }
+`;
+
+/**
+ * `count` signed messages of 20 devices, each with a time of its own, in canonical text.
+ *
+ * @param between - microseconds from one to the next, by their times
+ */
+export function signedMessages(count: number, between = BETWEEN): Outgoing[] {
+  const start = Math.floor(Date.now() / 1000 - (count * between) / 1e6) - 60;
   return Array.from({ length: count }, (_, index) => {
     const site = SITES[index % SITES.length] ?? '';
     const device = Math.floor(index / SITES.length) % DEVICES_PER_SITE;
-    const nanoseconds = index * NANOSECONDS_BETWEEN;
+    const nanoseconds = index * between * 1000;
     const payload = {
       temperature: reading(-10, index, 3),
       humidity: reading(30, index, 7),

@@ -6,7 +6,7 @@ import type { Runtime } from '../support/node-red';
 import { startChild } from '../support/processes';
 import { tempDirectory } from '../support/temp';
 import { until } from '../support/until';
-import { BUCKET, DATABASE, MEASUREMENT, TOPIC_FILTER } from './load';
+import { AVERAGES, BUCKET, DATABASE, MEASUREMENT, TOPIC_FILTER } from './load';
 import { PEERS, type PeerName, type Worker } from './peers';
 import { monotonicMicroseconds, readProfile, type TimeByOwner } from './profile';
 import { forgetPeak, usageOf } from './usage';
@@ -49,10 +49,10 @@ async function pointsWritten(influxUrl: string): Promise<number> {
   const answer = await fetch(`${influxUrl}/debug/vars`);
   const statistics = (await answer.json()) as Record<
     string,
-    { name?: string; tags?: { database?: string }; values?: { writePointsOk?: number } }
+    { name?: string; tags?: { database?: string; retentionPolicy?: string }; values?: { writePointsOk?: number } }
   >;
   return Object.values(statistics)
-    .filter(({ name, tags }) => name === 'shard' && tags?.database === DATABASE)
+    .filter(({ name, tags }) => name === 'shard' && tags?.database === DATABASE && tags.retentionPolicy === BUCKET)
     .reduce((sum, { values }) => sum + (values?.writePointsOk ?? 0), 0);
 }
 
@@ -94,11 +94,21 @@ async function becomeIdle(worker: Worker): Promise<void> {
   );
 }
 
-/** One peer, started afresh between fresh data, takes one burst of messages. */
-export async function measure(servers: Servers, peer: PeerName, messages: number, withProfile: boolean): Promise<Run> {
+/**
+ * One peer, started afresh between fresh data, takes one burst of messages.
+ *
+ * @param between - microseconds from one message to the next by their own times; not how fast they come
+ */
+export async function measure(
+  servers: Servers,
+  peer: PeerName,
+  messages: number,
+  withProfile: boolean,
+  between?: number,
+): Promise<Run> {
   const { mosquitto, influxd } = servers;
   await influxd.query(`DROP DATABASE "${DATABASE}"`);
-  await influxd.createDatabase(DATABASE, { [BUCKET]: '1d' });
+  await influxd.createDatabase(DATABASE, { [BUCKET]: '1d', [AVERAGES]: '30d' });
   const profileDirectory = withProfile && PEERS[peer].onNode ? join(tempDirectory('profile'), peer) : undefined;
   if (profileDirectory !== undefined) mkdirSync(profileDirectory);
 
@@ -106,6 +116,7 @@ export async function measure(servers: Servers, peer: PeerName, messages: number
     join(import.meta.dirname, 'bench-publisher.mjs'),
     mosquitto.url,
     String(messages),
+    ...(between === undefined ? [] : [String(between)]),
   ]);
   const before = subscriptions(mosquitto);
   const worker = await PEERS[peer].start({ ...servers, profileDirectory });

@@ -6,7 +6,7 @@ import type { Mosquitto } from '../support/mosquitto';
 import { executables, packageRoot, startNodeRed, type Runtime } from '../support/node-red';
 import { startChild } from '../support/processes';
 import { tempDirectory } from '../support/temp';
-import { handMadeFlow, packFlow } from './flows';
+import { aggregatingFlow, handMadeFlow, packFlow } from './flows';
 import { BUCKET, DATABASE, MEASUREMENT, SECRET, TOPIC_FILTER } from './load';
 
 /** A running peer that has been told where the servers are; it subscribes in its own time. */
@@ -56,6 +56,11 @@ function startPack(setting: Setting): Promise<Worker> {
   return startFlow(setting, packFlow(servers), tempDirectory('bench-pack'));
 }
 
+function startAggregating(setting: Setting): Promise<Worker> {
+  const servers = { brokerPort: setting.mosquitto.port, influxUrl: setting.influxd.url };
+  return startFlow(setting, aggregatingFlow(servers), tempDirectory('bench-aggregating'));
+}
+
 function startHandMade(setting: Setting): Promise<Worker> {
   const servers = { brokerPort: setting.mosquitto.port, influxUrl: setting.influxd.url };
   const userDir = tempDirectory('bench-hand-made');
@@ -86,7 +91,7 @@ export interface Peer {
   start(setting: Setting): Promise<Worker>;
 }
 
-export type PeerName = 'bare' | 'pack' | 'hand-made' | 'python';
+export type PeerName = 'bare' | 'pack' | 'hand-made' | 'python' | 'aggregating';
 
 /** In the order in which they take turns. */
 export const PEERS: Record<PeerName, Peer> = {
@@ -94,4 +99,5 @@ export const PEERS: Record<PeerName, Peer> = {
   pack: { title: 'this pack', onNode: true, start: startPack },
   'hand-made': { title: 'hand-made flow', onNode: true, start: startHandMade },
   python: { title: 'Python worker', onNode: false, start: startPython },
+  aggregating: { title: 'this pack, aggregating', onNode: true, start: startAggregating },
 };

@@ -5,8 +5,8 @@ import { signedMessages } from './load';
 
 const IN_FLIGHT = 400;
 
-const [brokerUrl = '', count = ''] = process.argv.slice(2);
-const messages = signedMessages(Number(count));
+const [brokerUrl = '', count = '', between] = process.argv.slice(2);
+const messages = signedMessages(Number(count), between === undefined ? undefined : Number(between));
 const client = connect(brokerUrl, { clientId: 'bench-devices' });
 
 function publishAll(): Promise<void> {

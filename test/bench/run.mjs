@@ -1,11 +1,12 @@
 // npm run bench: installs what is missing, builds, and measures.
 //
-//   npm run bench                                   everything: the pipeline, then the registry
+//   npm run bench                                   everything: the pipeline, aggregation, the registry
 //   npm run bench -- --messages 50000 --runs 3      sizes (comma-separated) and runs of each; default 50000,200000 and 5
 //   npm run bench -- --peers bare,pack              of bare, pack, hand-made, python; they take turns
 //   npm run bench -- --runtime 4                    Node-RED 4.1 on this Node.js; default 5 on Node.js 24
 //   npm run bench -- --profile                      where the time of the main thread goes, by owner (rates are lower then)
-//   npm run bench -- --only pipeline                or registry
+//   npm run bench -- --only pipeline                or aggregate, or registry
+//   npm run bench -- --only aggregate --series 1000 --points 900000 --runs 5
 //
 // The pipeline's figures are in test/results/bench.json. Exits with 1 when the pack is below what it must reach.
 import { join } from 'node:path';
@@ -23,6 +24,7 @@ async function bundle() {
   await build({
     entryPoints: {
       bench: join(here, 'bench.ts'),
+      'bench-aggregate': join(here, 'aggregate.ts'),
       'bench-publisher': join(here, 'publisher.ts'),
       'bench-bare': join(here, 'bare.ts'),
     },
@@ -53,11 +55,14 @@ const ready =
 if (!ready) process.exit(1);
 
 const results = [];
-if (only !== 'registry') {
-  await bundle();
-  results.push(run(process.execPath, [join(bundles, 'bench.mjs'), ...rest]));
+const wants = (part) => only === undefined || only === part;
+if (wants('pipeline') || wants('aggregate')) await bundle();
+if (wants('pipeline')) results.push(run(process.execPath, [join(bundles, 'bench.mjs'), ...rest]));
+// Sizes that are given without a part are the pipeline's.
+if (wants('aggregate')) {
+  results.push(run(process.execPath, [join(bundles, 'bench-aggregate.mjs'), ...(only === undefined ? [] : rest)]));
 }
-if (only !== 'pipeline') {
+if (wants('registry')) {
   results.push(run(process.execPath, [join(here, 'registry-match.mjs')]));
   results.push(run(process.execPath, [join(here, 'registry-load.mjs')]));
 }

@@ -38,6 +38,9 @@ describe.each(LOOKS)('Node-RED $runtime, $scheme', ({ runtime, scheme }) => {
       'verify hmac',
       'route by registry',
       'write influx',
+      'provision influx',
+      'aggregate influx',
+      'back up influx',
       'alarm state',
       'sign and publish',
     ]);
@@ -98,6 +101,80 @@ describe.each(LOOKS)('Node-RED $runtime, $scheme', ({ runtime, scheme }) => {
     await editor.save();
     expect(await saved('write')).toMatchObject({ name: 'to InfluxDB', server: 'server' });
     expect(await saved('server')).toMatchObject({ name: 'the server' });
+  });
+
+  test('influx-provision', async () => {
+    await editor.editNode('provision');
+    await editor.type('#node-input-name', 'buckets as registered');
+    for (const wrong of ['tomorrow', '5', '0 25 * * *', '0 0 30 2 *']) {
+      await editor.type('#node-input-schedule', wrong);
+      await editor.tabTo('#node-input-name');
+      expect(await editor.wrongFields(), wrong).toEqual(['node-input-schedule']);
+    }
+    expect(await editor.fault('#node-input-schedule')).toContain('must be a period such as 1d, 12h or 30m');
+    await look('influx-provision-faults');
+    for (const right of ['30m', '0 6 * * *', '', '1d']) {
+      await editor.type('#node-input-schedule', right);
+      await editor.tabTo('#node-input-name');
+      expect(await editor.wrongFields(), right).toEqual([]);
+    }
+    await editor.tabTo('#node-input-btn-server-add');
+    await look('influx-provision');
+    await editor.save();
+    const expected = { name: 'buckets as registered', registry: 'registry', server: 'server', schedule: '1d' };
+    expect(await saved('provision')).toMatchObject(expected);
+
+    await editor.editNode('provision');
+    expect(await editor.value('#node-input-schedule')).toBe('1d');
+    await editor.cancel();
+  });
+
+  test('influx-aggregate', async () => {
+    await editor.editNode('aggregate');
+    await editor.type('#node-input-name', 'averages');
+    await editor.type('#node-input-grace', 'half a minute');
+    await editor.tabTo('#node-input-name');
+    expect(await editor.wrongFields()).toEqual(['node-input-grace']);
+    expect(await editor.fault('#node-input-grace')).toContain('must be a whole number from 0 to 86400');
+    await look('influx-aggregate-faults');
+    await editor.type('#node-input-grace', '60');
+    await editor.tabTo('#node-input-btn-registry-add');
+    expect(await editor.wrongFields()).toEqual([]);
+    await look('influx-aggregate');
+    await editor.save();
+    const expected = { name: 'averages', registry: 'registry', server: 'server', grace: '60' };
+    expect(await saved('aggregate')).toMatchObject(expected);
+
+    await editor.editNode('aggregate');
+    expect(await editor.value('#node-input-grace')).toBe('60');
+    await editor.cancel();
+  });
+
+  test('influx-backup', async () => {
+    await editor.editNode('backup');
+    await editor.type('#node-input-name', 'every night');
+    await editor.type('#node-input-directory', '');
+    await editor.type('#node-input-schedule', 'at night');
+    await editor.type('#node-input-keep', '1.5');
+    await editor.tabTo('#node-input-name');
+    expect(await editor.wrongFields()).toEqual(['node-input-directory', 'node-input-keep', 'node-input-schedule']);
+    expect(await editor.fault('#node-input-directory')).toContain('must be the path of a directory');
+    expect(await editor.fault('#node-input-keep')).toContain('must be a whole number from 0 to 36500');
+    await look('influx-backup-faults');
+    await editor.type('#node-input-directory', '/mnt/backup');
+    await editor.type('#node-input-schedule', '0 3 * * *');
+    await editor.type('#node-input-keep', '90');
+    await editor.tabTo('#node-input-name');
+    expect(await editor.wrongFields()).toEqual([]);
+    await look('influx-backup');
+    await editor.save();
+    const expected = { name: 'every night', directory: '/mnt/backup', schedule: '0 3 * * *', keep: '90' };
+    expect(await saved('backup')).toMatchObject(expected);
+
+    await editor.editNode('backup');
+    expect(await editor.value('#node-input-directory')).toBe('/mnt/backup');
+    expect(await editor.value('#node-input-keep')).toBe('90');
+    await editor.cancel();
   });
 
   test('alarm-state', async () => {
@@ -316,7 +393,8 @@ describe.each(LOOKS)('Node-RED $runtime, $scheme', ({ runtime, scheme }) => {
   });
 
   test.each([
-    ...['hmac-verify', 'registry-route', 'influx-write', 'alarm-state', 'iot-sign-publish'],
+    ...['hmac-verify', 'registry-route', 'influx-write', 'influx-provision', 'influx-aggregate', 'influx-backup'],
+    ...['alarm-state', 'iot-sign-publish'],
     ...['iot-registry', 'iot-keyring', 'influx-server'],
   ])('help of %s', async (type) => {
     expect(await editor.showHelp(type)).toContain('Details');

@@ -72,6 +72,16 @@ export function templatePartsOf(script: string): string[] {
   return parts;
 }
 
+/** What follows the inserted word in templates that begin with it: `${command}-begins`. */
+export function templateTailsOf(script: string): string[] {
+  const tails: string[] = [];
+  walk(parse(script), (node) => {
+    if (!ts.isTemplateExpression(node) || node.head.text !== '' || node.templateSpans.length !== 1) return;
+    tails.push(node.templateSpans[0]?.literal.text ?? '');
+  });
+  return tails;
+}
+
 /** Every string of a script that is written in place. */
 export function stringsOf(script: string): string[] {
   const strings: string[] = [];

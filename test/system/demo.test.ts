@@ -15,8 +15,11 @@ const CODES = [
 ];
 
 const COUNTED = [
-  ...['sensor points in InfluxDB', 'alarms raised', 'alarms cleared', 'changes in InfluxDB'],
+  ...['sensor points in InfluxDB', 'late points in InfluxDB', 'readings in minute 1', 'readings in minute 2'],
+  ...['alarms raised', 'alarms cleared', 'changes in InfluxDB'],
   ...['actions performed', 'actions acknowledged', 'their steps in InfluxDB'],
+  ...['raw', 'averages', 'events'].map((name) => `retention of ${name}, s`),
+  ...['raw', 'events'].map((name) => `copied of ${name}, \\d{4}-\\d\\d-\\d\\d`),
 ];
 
 /** Without the variables that name an InfluxDB to the demo, but for the given ones. */
@@ -25,7 +28,6 @@ function environment(folder: string, variables: NodeJS.ProcessEnv): NodeJS.Proce
   return { ...Object.fromEntries(inherited), DEMO_FOLDER: folder, ...variables };
 }
 
-/** Command lines of processes that work in the folder. */
 /** The processes that work in the folder or name it; Node-RED replaces its command line, so that alone does not tell. */
 async function leftIn(folder: string): Promise<string[]> {
   const processes = await run('ps', ['-ww', '-eo', 'pid=,args=']);
@@ -51,6 +53,8 @@ async function expectCheckPasses(variables: NodeJS.ProcessEnv = {}): Promise<voi
     expect(Number(seen), what).toBeGreaterThan(0);
     expect(seen).toBe(expected);
   }
+  expect(child.output()).toMatch(/^averages of minute 2 +right +right {2}ok$/m);
+  expect(child.output()).toMatch(/^proof of the copies +good +good {2}ok$/m);
   expect(await leftIn(folder)).toEqual([]);
 }
 
@@ -83,11 +87,17 @@ describe('the demo', () => {
     facade.assertHonest();
   });
 
-  test('stops cleanly on Ctrl-C, and only one runs in a folder', async () => {
+  test('shows each node at work, stops cleanly on Ctrl-C, and only one runs in a folder', async () => {
     const folder = tempDirectory('demo');
     const start = (): Promise<Child> => startChild(process.execPath, [program], { env: environment(folder, {}) });
     const demo = await start();
     await until('messages are counted', () => /\d+ received/.test(demo.output()), Boolean, { deadline: 60_000 });
+    for (const what of [
+      ...['influx-provision   retentions: raw 7d', 'influx-aggregate   cabinet at', 'influx-backup      verified: '],
+      ...['alarm-state        smoke at cellar/ceiling', 'iot-sign-publish   cellar/heater'],
+    ]) {
+      await until(what, () => demo.output().includes(what), Boolean, { deadline: 60_000 });
+    }
 
     const second = await start();
     expect(await second.exited).toEqual({ code: 1, signal: null });

@@ -33,6 +33,7 @@ const CORE = [
 ];
 const OURS = [
   ...['iot-registry', 'iot-keyring', 'influx-server', 'hmac-verify', 'registry-route', 'influx-write'],
+  ...['influx-provision', 'influx-aggregate', 'influx-backup'],
   ...['alarm-state', 'iot-sign-publish'],
 ];
 

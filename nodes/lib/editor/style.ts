@@ -7,6 +7,7 @@ const RULES = `
 .mqtt2influx-row > label:first-child { flex: 0 0 135px; margin: 0; }
 .mqtt2influx-row > input, .mqtt2influx-row > select, .mqtt2influx-row > div { flex: 1 1 0; min-width: 0; width: auto !important; }
 .mqtt2influx-row > .red-ui-button { flex: none; }
+.mqtt2influx-row ~ .form-tips { max-width: none; }
 .mqtt2influx-unit { flex: 0 0 auto; color: var(--red-ui-secondary-text-color); }
 .mqtt2influx-key > label:first-child { flex: 0 0 auto; }
 .mqtt2influx-key > input[readonly] { color: var(--red-ui-form-text-color); font-family: var(--red-ui-monospace-font); font-size: 12px; }

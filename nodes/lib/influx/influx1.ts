@@ -1,5 +1,8 @@
 import { PackError } from '../errors';
 import { commonOutcome, jsonOf, wordsOf, type Answer, type WriteOutcome } from './outcome';
+import { KeeperProvisioner, type Provisioner } from './provision';
+import { RetentionPolicies } from './provision1';
+import { QueryEndpoint, type SeriesRows } from './query';
 import type { ConnectOptions, InfluxServer } from './server';
 import { failed, passed, pingedVersion, tested, unexpected, type TestResult } from './test-result';
 import { Transport } from './transport';
@@ -31,6 +34,7 @@ class Influx1 implements InfluxServer {
   readonly #transport: Transport;
   readonly #database: string;
   readonly #endpoint: WriteEndpoint;
+  readonly #reader: QueryEndpoint;
 
   constructor(transport: Transport, database: string) {
     this.#transport = transport;
@@ -41,10 +45,15 @@ class Influx1 implements InfluxServer {
       outcomeOf,
       acceptsEmpty: true,
     });
+    this.#reader = new QueryEndpoint(transport, (bucket) => ({ db: this.#database, rp: bucket }));
   }
 
   write(bucket: string, body: string, signal: AbortSignal): Promise<WriteOutcome> {
     return this.#endpoint.write(bucket, body, signal);
+  }
+
+  query(bucket: string, statement: string, signal: AbortSignal): AsyncIterable<SeriesRows> {
+    return this.#reader.query(bucket, statement, signal);
   }
 
   test(bucket?: string): Promise<TestResult> {
@@ -53,6 +62,10 @@ class Influx1 implements InfluxServer {
       if (typeof version === 'object') return version;
       return (await this.#testDatabase(version)) ?? (await this.#testPolicy(bucket, version));
     });
+  }
+
+  provisioner(): Provisioner {
+    return new KeeperProvisioner(new RetentionPolicies(this.#reader, this.#database));
   }
 
   close(): void {

@@ -1,5 +1,8 @@
 import { PackError } from '../errors';
 import { commonOutcome, jsonOf, wordsOf, type Answer, type WriteOutcome } from './outcome';
+import { KeeperProvisioner, type Provisioner } from './provision';
+import { Buckets } from './provision2';
+import { QueryEndpoint, type SeriesRows } from './query';
 import type { ConnectOptions, InfluxServer } from './server';
 import { failed, passed, pingedVersion, tested, unexpected, type TestResult } from './test-result';
 import { Transport } from './transport';
@@ -30,6 +33,7 @@ class Influx2 implements InfluxServer {
   readonly #transport: Transport;
   readonly #organization: string;
   readonly #endpoint: WriteEndpoint;
+  readonly #reader: QueryEndpoint;
 
   constructor(transport: Transport, organization: string) {
     this.#transport = transport;
@@ -39,10 +43,16 @@ class Influx2 implements InfluxServer {
       outcomeOf,
       acceptsEmpty: true,
     });
+    // Named as it is without a mapping, so that a mapping of the same name but another policy is passed over.
+    this.#reader = new QueryEndpoint(transport, (bucket) => ({ db: bucket, rp: 'autogen' }));
   }
 
   write(bucket: string, body: string, signal: AbortSignal): Promise<WriteOutcome> {
     return this.#endpoint.write(bucket, body, signal);
+  }
+
+  query(bucket: string, statement: string, signal: AbortSignal): AsyncIterable<SeriesRows> {
+    return this.#reader.query(bucket, statement, signal);
   }
 
   test(bucket?: string): Promise<TestResult> {
@@ -53,6 +63,10 @@ class Influx2 implements InfluxServer {
       const answer = await this.#transport.send({ method: 'POST', path: this.#path(bucket ?? NO_BUCKET) });
       return this.#result(answer, bucket, version);
     });
+  }
+
+  provisioner(): Provisioner {
+    return new KeeperProvisioner(new Buckets(this.#transport, this.#organization));
   }
 
   close(): void {

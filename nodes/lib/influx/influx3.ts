@@ -8,6 +8,9 @@ import {
   type WriteOutcome,
 } from './outcome';
 import { bodyForVersion3 } from './line-for-version-3';
+import { KeeperProvisioner, type Provisioner } from './provision';
+import { Databases } from './provision3';
+import { QueryEndpoint, type SeriesRows } from './query';
 import type { ConnectOptions, InfluxServer } from './server';
 import { failed, passed, pingedVersion, tested, unexpected, type TestResult } from './test-result';
 import { Transport } from './transport';
@@ -48,6 +51,7 @@ class Influx3 implements InfluxServer {
   readonly batchLines = BATCH_LINES;
   readonly #transport: Transport;
   readonly #endpoint: WriteEndpoint;
+  readonly #reader: QueryEndpoint;
 
   constructor(transport: Transport) {
     this.#transport = transport;
@@ -57,10 +61,15 @@ class Influx3 implements InfluxServer {
       outcomeOf,
       acceptsEmpty: false,
     });
+    this.#reader = new QueryEndpoint(transport, (bucket) => ({ db: bucket }), { mayBeEmpty: true });
   }
 
   write(bucket: string, body: string, signal: AbortSignal): Promise<WriteOutcome> {
     return this.#endpoint.write(bucket, bodyForVersion3(body), signal);
+  }
+
+  query(bucket: string, statement: string, signal: AbortSignal): AsyncIterable<SeriesRows> {
+    return this.#reader.query(bucket, statement, signal);
   }
 
   /** A write without points would create the database, so the list of databases is asked for. */
@@ -71,6 +80,10 @@ class Influx3 implements InfluxServer {
       const answer = await this.#transport.send({ method: 'GET', path: '/api/v3/configure/database?format=json' });
       return this.#result(answer, bucket, version);
     });
+  }
+
+  provisioner(): Provisioner {
+    return new KeeperProvisioner(new Databases(this.#transport));
   }
 
   close(): void {

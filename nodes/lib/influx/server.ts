@@ -2,6 +2,8 @@ import { connect1 } from './influx1';
 import { connect2 } from './influx2';
 import { connect3 } from './influx3';
 import type { WriteOutcome } from './outcome';
+import type { Provisioner } from './provision';
+import type { QuerySource } from './query';
 import type { TestResult } from './test-result';
 import type { TlsOptions } from './transport';
 
@@ -11,7 +13,7 @@ export type { TestResult } from './test-result';
 export type ServerVersion = '1' | '2' | '3';
 
 /** One InfluxDB, whatever its version. */
-export interface InfluxServer {
+export interface InfluxServer extends QuerySource {
   /** Lines for one request that suit this version. */
   readonly batchLines: number;
   /**
@@ -21,6 +23,8 @@ export interface InfluxServer {
   write(bucket: string, body: string, signal: AbortSignal): Promise<WriteOutcome>;
   /** Whether points could be written, without writing one; with a bucket, whether that is there. Never rejects. */
   test(bucket?: string): Promise<TestResult>;
+  /** Creates and changes buckets. */
+  provisioner(): Provisioner;
   /** Ends what is under way and closes all connections. */
   close(): void;
 }

@@ -23,6 +23,13 @@ export function serveMetrics(RED: NodeAPI): void {
 const PASSED: Record<string, { name: string; help: string; label?: string }> = {
   'hmac-verify': { name: 'mqtt2influx_messages_verified_total', help: 'Messages whose signature and time were right' },
   'registry-route': { name: 'mqtt2influx_messages_routed_total', help: 'Messages sent on, by kind', label: 'kind' },
+  'influx-provision': {
+    name: 'mqtt2influx_messages_provisioned_total',
+    help: 'Plans made or applied',
+    label: 'command',
+  },
+  'influx-aggregate': { name: 'mqtt2influx_messages_aggregated_total', help: 'Commands carried out', label: 'command' },
+  'influx-backup': { name: 'mqtt2influx_messages_backed_up_total', help: 'Commands carried out', label: 'command' },
   'influx-write': { name: 'mqtt2influx_messages_accepted_total', help: 'Messages whose point is in the queue on disk' },
   'alarm-state': { name: 'mqtt2influx_messages_judged_total', help: 'Messages, by what they meant', label: 'event' },
   'iot-sign-publish': {

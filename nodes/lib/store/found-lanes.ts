@@ -1,5 +1,6 @@
 import { decodeChunk } from './chunk';
 import { checkedKey, chunkRange, laneKey, laneRange, parseKey, type Priority } from './keys';
+import type { Reach } from './lanes';
 import { adjustShare, decodeLedger, encodeLedger, type Ledger } from './ledger';
 import type { Store, StoreOperation } from './store';
 
@@ -31,6 +32,13 @@ export async function findLanes(store: Store, server: string): Promise<Map<strin
   }
   const checked = await store.get(checkedKey(server));
   return readable && checked?.toString() === store.repaired ? lanes : recount(store, server, lanes);
+}
+
+/** Every chunk of the bucket that is in the store has a lower sequence. */
+export function storedIn(found: Iterable<FoundLane>, bucket: string): Reach {
+  const stored = { event: 0, sensor: 0 };
+  for (const lane of found) if (lane.bucket === bucket) stored[lane.priority] = lane.ledger.next;
+  return stored;
 }
 
 async function recount(

@@ -7,7 +7,9 @@
  * lane/<server>/<bucket>/<0 | 1>                            how much the lane holds, see ledger.ts
  * checked/<server>                                          the last repair after which the lanes were counted anew
  * repaired                                                  when the store was repaired last
- * alarm/<alarm-state>/<alarm>                               the state of one alarm, see lib/alarm/record.ts
+ * rules/<server>/<node>                                     the rules by which a node aggregates, see ../aggregate/marks.ts
+ * mark/<server>/<node>/<rule>/<window start>                a window that is to be computed
+ * alarm/<alarm-state>/<alarm>                               the state of one alarm, see ../alarm/record.ts
  * action/<broker>/<sequence>                                an action until its end is known, see ../action/record.ts
  * packet/<broker>/<sequence>                                a packet until the broker has finished it, see ../mqtt/packets.ts
  * installation                                              what tells this installation's client ids from all others
@@ -28,6 +30,8 @@ const SEQUENCE_DIGITS = 14;
 
 const CHUNK = 'chunk/';
 const LANE = 'lane/';
+const RULES = 'rules/';
+const MARK = 'mark/';
 
 export const REPAIRED_KEY = 'repaired';
 export const INSTALLATION_KEY = 'installation';
@@ -57,6 +61,28 @@ export function chunkKey(prefix: string, sequence: number): string {
 /** A key under a prefix, so that byte order is the order of numbers; see {@link sequenceOf}. */
 export function numberedKey(prefix: string, sequence: number): string {
   return prefix + sequence.toString(16).padStart(SEQUENCE_DIGITS, '0');
+}
+
+export function rulesKey(server: string, node: string): string {
+  return `${RULES}${encode(server)}/${encode(node)}`;
+}
+
+export function rulesRange(server: string): KeyRange {
+  return rangeUnder(`${RULES}${encode(server)}/`);
+}
+
+/** @param start - of the window, ms since 1970 */
+export function markKey(server: string, node: string, rule: string, start: number): string {
+  return `${MARK}${encode(server)}/${encode(node)}/${encode(rule)}/${start}`;
+}
+
+export function markRange(server: string): KeyRange {
+  return rangeUnder(`${MARK}${encode(server)}/`);
+}
+
+/** The names in a key after the server's, decoded: of rules the node, of a mark node, rule and start. */
+export function namesIn(key: string): string[] {
+  return key.split('/').slice(2).map(decodeURIComponent);
 }
 
 export function sequenceOf(key: string): number {

@@ -91,6 +91,13 @@ export class Lane {
     return bytes;
   }
 
+  /** Every chunk with a lower sequence has left the lane. */
+  lowest(): number {
+    let lowest = this.waitingChunks === 0 ? this.next : this.cursor;
+    for (const sequence of this.held.keys()) lowest = Math.min(lowest, sequence);
+    return lowest;
+  }
+
   isWaiting(sequence: number): boolean {
     return sequence >= this.cursor && !this.held.has(sequence);
   }

@@ -1,11 +1,13 @@
 import { PackError } from '../errors';
 import { StoredChunk, type Chunk } from './chunk';
 import { Commit, encodeAll, sumBytes, type HeldChunk } from './commit';
-import { findLanes } from './found-lanes';
+import type { QueueCompanion } from './companion';
+import { findLanes, storedIn } from './found-lanes';
 import { Intake } from './intake';
 import { PRIORITIES, type Priority } from './keys';
-import { Lane, type ChunkHead, type OpenChunk, type StoredCallback } from './lane';
+import type { ChunkHead, Lane, OpenChunk, StoredCallback } from './lane';
 import { takeWaiting } from './lane-reader';
+import { Lanes, type Reach } from './lanes';
 import { adjustShare } from './ledger';
 import { Listeners, surface } from './listeners';
 import { countDeparture, reconcile, type Departure } from './reconcile';
@@ -17,6 +19,7 @@ import { Accounts, type QueueTotals } from './totals';
 export type { Chunk } from './chunk';
 export type { Priority } from './keys';
 export type { StoredCallback } from './lane';
+export type { Reach } from './lanes';
 export type { QueueTotals } from './totals';
 
 export interface QueueOptions {
@@ -26,6 +29,8 @@ export interface QueueOptions {
   chunkLines?: number;
   /** Milliseconds after which a line is stored. Default 5. */
   chunkMilliseconds?: number;
+  /** Has something to store with the points. */
+  companion?: QueueCompanion;
 }
 
 /** Points that the queue has lost: dropped because it was full, or gone with a damaged file. */
@@ -64,7 +69,8 @@ export class PointQueue {
   readonly #server: string;
   readonly #limitBytes: number;
   readonly #intake: Intake;
-  readonly #lanes = new Map<string, Record<Priority, Lane>>();
+  readonly #companion: QueueCompanion | undefined;
+  readonly #lanes: Lanes;
   readonly #accounts = new Accounts();
   readonly #available = new Listeners<string>();
   readonly #dropped = new Listeners<LostPoints>();
@@ -86,6 +92,8 @@ export class PointQueue {
     this.#store = store;
     this.#server = server;
     this.#limitBytes = options.limitBytes;
+    this.#companion = options.companion;
+    this.#lanes = new Lanes(server);
     const { chunkLines = 1000, chunkMilliseconds = 5 } = options;
     this.#intake = new Intake({ chunkLines, chunkMilliseconds, onDue: () => this.#flush() });
   }
@@ -122,22 +130,23 @@ export class PointQueue {
       this.#refuse(origin, refusal, stored);
       return;
     }
-    this.#intake.add(this.#lane(bucket, priority), origin, this.#accounts.of(origin), line, stored);
+    this.#intake.add(this.#lanes.of(bucket, priority), origin, this.#accounts.of(origin), line, stored);
   }
 
   /** Buckets that hold points. */
   buckets(): string[] {
-    const buckets: string[] = [];
-    for (const [bucket, lanes] of this.#lanes) {
-      if (PRIORITIES.some((priority) => lanes[priority].points > 0)) buckets.push(bucket);
-    }
-    return buckets;
+    return this.#lanes.buckets();
   }
 
   /** Points of a bucket that nobody has taken. */
   waiting(bucket: string): number {
-    const lanes = this.#lanes.get(bucket);
+    const lanes = this.#lanes.find(bucket);
     return lanes === undefined ? 0 : PRIORITIES.reduce((sum, priority) => sum + lanes[priority].waitingPoints, 0);
+  }
+
+  /** Of a bucket: every chunk with a lower sequence has left the queue, whatever became of it. */
+  left(bucket: string): Reach {
+    return this.#lanes.left(bucket);
   }
 
   /**
@@ -147,7 +156,7 @@ export class PointQueue {
    * @throws PackError `store-unavailable`; {@link onAvailable} tells when the store can be read again.
    */
   async take(bucket: string, maximumLines: number): Promise<Chunk[]> {
-    const lanes = this.#lanes.get(bucket);
+    const lanes = this.#lanes.find(bucket);
     const taken: StoredChunk[] = [];
     if (lanes === undefined || this.#closed !== undefined) return taken;
     try {
@@ -194,7 +203,7 @@ export class PointQueue {
 
   /** Of the whole queue, or of what one node has accepted. */
   totals(origin?: string): QueueTotals {
-    return this.#accounts.totals(this.#allLanes(), origin);
+    return this.#accounts.totals(this.#lanes.all(), origin);
   }
 
   /** Nodes whose points are or were in the queue since it was opened. */
@@ -250,7 +259,7 @@ export class PointQueue {
     const refusal = this.#store.refusal;
     if (refusal !== undefined) {
       this.#store.checkSpace();
-      for (const lane of this.#allLanes()) this.#compact(lane);
+      for (const lane of this.#lanes.all()) this.#compact(lane);
       return refusal;
     }
     return this.#fault();
@@ -304,17 +313,23 @@ export class PointQueue {
 
   async #commit(chunks: readonly OpenChunk[], removals: readonly Removal[]): Promise<void> {
     const departures = this.#departuresOf(removals);
-    const leaving = [...departures.keys()].map((chunk) => ({ lane: this.#lane(chunk.bucket, chunk.priority), chunk }));
+    const leaving = [...departures.keys()].map((chunk) => ({
+      lane: this.#lanes.of(chunk.bucket, chunk.priority),
+      chunk,
+    }));
     let room: Room = { admitted: [], refused: [], drops: [] };
     let commit: Commit;
     try {
       this.#store.checkSpace();
       if (chunks.length > 0 && this.#store.refusal !== undefined) throw this.#store.refusal;
-      const free = this.#limitBytes - this.#bytes() + sumBytes(departures.keys());
-      room = await makeRoom(this.#store, this.#allLanes(), encodeAll(chunks), free);
+      const free = this.#limitBytes - this.#lanes.bytes() + sumBytes(departures.keys());
+      room = await makeRoom(this.#store, this.#lanes.all(), encodeAll(chunks), free);
       // Without those that were refused the others have other keys.
       if (room.refused.length > 0) room.admitted = encodeAll(room.admitted.map(({ open }) => open));
       commit = new Commit(room.admitted, [...leaving, ...room.drops]);
+      const arriving = room.admitted.map(({ head, open }) => ({ head, lines: open.lines }));
+      // From here to the batch nothing may be awaited: what is collected says how the store will be after it.
+      if (this.#companion && arriving.length > 0) commit.operations.push(...this.#companion.collect(arriving));
       // A removal that is lost in a power cut only means that the points are written to InfluxDB once more.
       await this.#store.batch(commit.operations, { sync: room.admitted.length > 0 });
     } catch (error) {
@@ -357,16 +372,17 @@ export class PointQueue {
     const generation = this.#store.generation;
     const found = await findLanes(this.#store, this.#server);
     const gone = await this.#heldButGone();
+    await this.#companion?.load(this.#store, (bucket) => storedIn(found.values(), bucket));
     // Closed and opened again while this was reading: another load is under way.
     if (generation !== this.#store.generation) return;
     const departures: Map<ChunkHead, Departure> = this.#departuresOf(this.#removals);
     for (const { chunk } of this.#uncertain) departures.set(chunk, 'dropped');
     const dropped = this.#uncertain.splice(0).flatMap(({ chunk }) => (gone.has(chunk) ? [chunk] : []));
     const reopening = { accounts: this.#accounts, first: this.#generation < 0, gone, departures };
-    for (const { bucket, priority } of found.values()) this.#lane(bucket, priority);
+    for (const { bucket, priority } of found.values()) this.#lanes.of(bucket, priority);
     this.#generation = generation;
     const lost: LostPoints[] = [];
-    for (const lane of this.#allLanes()) {
+    for (const lane of this.#lanes.all()) {
       const points = reconcile(lane, found.get(lane.ledgerKey), reopening);
       if (points > 0) lost.push({ bucket: lane.bucket, priority: lane.priority, points });
     }
@@ -376,7 +392,7 @@ export class PointQueue {
   }
 
   async #heldButGone(): Promise<Set<ChunkHead>> {
-    const held = this.#allLanes().flatMap((lane) => [...lane.held.values()].map((chunk) => ({ lane, chunk })));
+    const held = this.#lanes.all().flatMap((lane) => [...lane.held.values()].map((chunk) => ({ lane, chunk })));
     const present = await this.#store.hasMany(held.map(({ lane, chunk }) => lane.key(chunk.sequence)));
     return new Set(held.filter((_, index) => present[index] === false).map(({ chunk }) => chunk));
   }
@@ -401,31 +417,14 @@ export class PointQueue {
 
   /** Undefined when the chunk has been removed or released. */
   #heldBy(chunk: Chunk): HeldChunk | undefined {
-    const lane = this.#lane(chunk.bucket, chunk.priority);
+    const lane = this.#lanes.of(chunk.bucket, chunk.priority);
     return chunk instanceof StoredChunk && lane.held.get(chunk.sequence) === chunk ? { lane, chunk } : undefined;
-  }
-
-  #lane(bucket: string, priority: Priority): Lane {
-    let lanes = this.#lanes.get(bucket);
-    if (lanes === undefined) {
-      lanes = { event: new Lane(this.#server, bucket, 'event'), sensor: new Lane(this.#server, bucket, 'sensor') };
-      this.#lanes.set(bucket, lanes);
-    }
-    return lanes[priority];
-  }
-
-  #allLanes(): Lane[] {
-    return Array.from(this.#lanes.values(), ({ event, sensor }) => [event, sensor]).flat();
-  }
-
-  #bytes(): number {
-    return sumBytes(this.#allLanes());
   }
 
   #reportDrops(chunks: readonly ChunkHead[]): void {
     const lost = new Map<Lane, LostPoints>();
     for (const { bucket, priority, points } of chunks) {
-      const lane = this.#lane(bucket, priority);
+      const lane = this.#lanes.of(bucket, priority);
       lost.set(lane, { bucket, priority, points: points + (lost.get(lane)?.points ?? 0) });
     }
     for (const each of lost.values()) this.#dropped.call(each);

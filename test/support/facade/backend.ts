@@ -33,12 +33,23 @@ export class Backend {
     return backend;
   }
 
-  /** @param retention - seconds; 0: for ever */
-  async createPolicy(name: string, retention: number): Promise<void> {
+  /**
+   * @param retention - seconds; 0: for ever
+   * @param shard - seconds
+   */
+  async createPolicy(name: string, retention: number, shard: number): Promise<void> {
+    await this.#settle('CREATE', name, retention, shard);
+  }
+
+  /** As `createPolicy`, for a policy that is there. */
+  async alterPolicy(name: string, retention: number, shard: number): Promise<void> {
+    await this.#settle('ALTER', name, retention, shard);
+  }
+
+  async #settle(verb: string, name: string, retention: number, shard: number): Promise<void> {
     const duration = retention === 0 ? 'INF' : `${retention}s`;
-    await this.influxd.query(
-      `CREATE RETENTION POLICY ${quoted(name)} ON ${quoted(this.database)} DURATION ${duration} REPLICATION 1`,
-    );
+    const settings = `DURATION ${duration} REPLICATION 1 SHARD DURATION ${shard}s`;
+    await this.influxd.query(`${verb} RETENTION POLICY ${quoted(name)} ON ${quoted(this.database)} ${settings}`);
   }
 
   async dropPolicy(name: string): Promise<void> {

@@ -8,15 +8,29 @@ import { header, HonestServer, onlyContent, onlyParameters, Unknown } from './ho
 import { answerQuery } from './query';
 
 const VERSION = 'v2.9.1';
-const MINIMUM_RETENTION = 3600;
+const HOUR = 3600;
+const DAY = 24 * HOUR;
 /** String fields may be as long as this, in bytes; 1.x is not asked to stand in for longer ones. */
 const LONGEST_STRING = 1_048_576;
 
 interface Bucket {
   id: string;
   name: string;
+  /** Seconds; 0: for ever. */
   retention: number;
+  /** Seconds. */
+  shard: number;
+  /** A retention that was made infinite reads back without a rule. */
+  withoutRule?: boolean;
 }
+
+/** Id of an explicit mapping. */
+const MAPPING = '00000000000000aa';
+
+const SYSTEM_BUCKETS: readonly Bucket[] = [
+  { id: '0'.repeat(15) + '1', name: '_monitoring', retention: 7 * DAY, shard: DAY },
+  { id: '0'.repeat(15) + '2', name: '_tasks', retention: 3 * DAY, shard: DAY },
+];
 
 /** What a token may do; buckets by name, or all of them. */
 export interface Permissions {
@@ -50,6 +64,8 @@ export class Influx2Facade {
   readonly #organizationId = randomBytes(8).toString('hex');
   readonly #buckets = new Map<string, Bucket>();
   readonly #tokens = new Map<string, Permissions>();
+  /** Buckets that InfluxQL reads by the name of another one. */
+  readonly #mappings = new Map<string, string>();
 
   private constructor(backend: Backend, organization: string, honest: HonestServer) {
     this.backend = backend;
@@ -88,11 +104,16 @@ export class Influx2Facade {
   }
 
   /** @param retention - seconds; 0: for ever */
-  async createBucket(name: string, retention = 0): Promise<Bucket> {
-    const bucket = { id: randomBytes(8).toString('hex'), name, retention };
-    await this.backend.createPolicy(bucket.id, retention);
+  async createBucket(name: string, retention = 0, shard = shardFor(retention)): Promise<Bucket> {
+    const bucket = { id: randomBytes(8).toString('hex'), name, retention, shard };
+    await this.backend.createPolicy(bucket.id, retention, shard);
     this.#buckets.set(name, bucket);
     return bucket;
+  }
+
+  /** Has InfluxQL read a bucket by the name of another one, as an explicit DBRP mapping does. */
+  mapDatabase(database: string, bucket: string): void {
+    this.#mappings.set(database, bucket);
   }
 
   async deleteBucket(name: string): Promise<void> {
@@ -119,6 +140,7 @@ export class Influx2Facade {
       return json(200, { name: 'influxdb', status: 'pass', version: VERSION });
     if (path === '/api/v2/write' && method === 'POST') return this.#write(request);
     if (path === '/query') return this.#query(request);
+    if (path === '/api/v2/dbrps' && method === 'GET') return this.#listMappings(request);
     if (path.startsWith('/api/v2/buckets')) return this.#manage(request);
     throw new Unknown('path or method');
   }
@@ -215,65 +237,135 @@ export class Influx2Facade {
     const token = basic === undefined ? undefined : Buffer.from(basic, 'base64').toString().split(':')[1];
     const permissions = token === undefined ? this.#permissions(request) : this.#tokens.get(token);
     if (!permissions) return fail(401, 'unauthorized', 'Unauthorized');
-    return answerQuery(request, this.backend, (name) => {
+    const policyOf = (name: string): string | undefined => {
       const isReadable = permissions.read === 'all' || permissions.read.includes(name);
-      return isReadable ? this.#buckets.get(name)?.id : undefined;
-    });
+      return isReadable ? this.#buckets.get(this.#mappings.get(name) ?? name)?.id : undefined;
+    };
+    return answerQuery(request, this.backend, policyOf, (words) =>
+      fail(400, 'invalid', `failed to parse query: ${words}`),
+    );
   }
 
   async #manage(request: SeenRequest): Promise<Reply> {
     const permissions = this.#permissions(request);
     if (!permissions) return fail(401, 'unauthorized', 'unauthorized access');
-    if (permissions.read !== 'all' || permissions.write !== 'all') throw new Unknown('managing with a limited token');
-    const id = /^\/api\/v2\/buckets\/([0-9a-f]{16})$/.exec(request.path)?.[1];
-    if (request.method === 'DELETE' && id !== undefined) {
-      const bucket = [...this.#buckets.values()].find((each) => each.id === id);
-      if (!bucket) return fail(404, 'not found', 'bucket not found');
-      await this.deleteBucket(bucket.name);
-      return { status: 204 };
-    }
-    if (request.path !== '/api/v2/buckets') throw new Unknown('path');
-    if (request.method === 'GET') return this.#list(request);
-    if (request.method === 'POST') return this.#create(request);
-    throw new Unknown('method');
+    const { method, path } = request;
+    if (path === '/api/v2/buckets' && method === 'GET') return this.#list(request, permissions);
+    if (path === '/api/v2/buckets' && method === 'POST') return this.#create(request, permissions);
+    const id = /^\/api\/v2\/buckets\/([0-9a-f]{16})$/.exec(path)?.[1];
+    if (id === undefined || (method !== 'DELETE' && method !== 'PATCH')) throw new Unknown('path or method');
+    const bucket = [...this.#buckets.values()].find((each) => each.id === id);
+    if (!bucket) return fail(404, 'not found', 'bucket not found');
+    if (permissions.read !== 'all') throw new Unknown('a bucket by its id with a token that reads single ones');
+    if (permissions.write !== 'all') return this.#unauthorized(`/${id}`);
+    if (method === 'PATCH') return this.#patch(request, bucket);
+    await this.deleteBucket(bucket.name);
+    return { status: 204 };
   }
 
-  #list(request: SeenRequest): Reply {
-    onlyParameters(request, 'org', 'name', 'limit');
-    const name = request.query.get('name');
-    const organization = request.query.get('org');
+  /** Explicit mappings, and those that InfluxDB makes up for all other buckets (source of 2.9.1). */
+  #listMappings(request: SeenRequest): Reply {
+    onlyParameters(request, 'org', 'orgID', 'rp');
+    if (!this.#permissions(request)) return fail(401, 'unauthorized', 'unauthorized access');
+    if (request.query.get('rp') !== 'autogen') throw new Unknown('another retention policy');
+    const content = [...this.#buckets.values()].map(({ id, name }) => {
+      const mapping = { database: name, retention_policy: 'autogen', default: true, orgID: this.#organizationId };
+      const explicit = this.#mappings.get(name);
+      return explicit === undefined
+        ? { ...mapping, id, bucketID: id, virtual: true }
+        : { ...mapping, id: MAPPING, bucketID: this.#buckets.get(explicit)?.id ?? '', virtual: false };
+    });
+    return json(200, { content });
+  }
+
+  #unauthorized(path = ''): Reply {
+    return fail(401, 'unauthorized', `write:orgs/${this.#organizationId}/buckets${path} is unauthorized`);
+  }
+
+  #list(request: SeenRequest, permissions: Permissions): Reply {
+    onlyParameters(request, 'org', 'orgID', 'name', 'limit', 'offset');
+    const { query } = request;
+    const name = query.get('name');
+    const organization = query.get('org');
     if (organization !== null && organization !== this.organization) {
       return fail(404, 'not found', `organization name "${organization}" not found`);
     }
-    const system = { id: '0'.repeat(16), name: '_monitoring', retention: 604_800 };
-    const found = [system, ...this.#buckets.values()].filter((bucket) => name === null || bucket.name === name);
-    const limit = Number(request.query.get('limit') ?? 20);
-    return json(200, { buckets: found.slice(0, limit).map((bucket) => this.#described(bucket)) });
+    if ((query.get('orgID') ?? this.#organizationId) !== this.#organizationId) throw new Unknown('another orgID');
+    const found = [...SYSTEM_BUCKETS, ...this.#buckets.values()].filter(
+      (bucket) => name === null || bucket.name === name,
+    );
+    const limit = Number(query.get('limit') ?? 20);
+    if (!(limit >= 1 && limit <= 100)) throw new Unknown(`limit ${limit}`);
+    const offset = Number(query.get('offset') ?? 0);
+    // A page is cut before the buckets are taken out that the token may not read.
+    const page = found.slice(offset, offset + limit);
+    const readable = page.filter((bucket) => permissions.read === 'all' || permissions.read.includes(bucket.name));
+    return json(200, { buckets: readable.map((bucket) => this.#described(bucket)) });
   }
 
-  async #create(request: SeenRequest): Promise<Reply> {
-    const asked = JSON.parse(request.body.toString()) as {
-      orgID?: string;
-      name: string;
-      retentionRules?: { everySeconds: number }[];
-    };
+  async #create(request: SeenRequest, permissions: Permissions): Promise<Reply> {
+    const asked = JSON.parse(request.body.toString()) as { orgID?: string; name: string; retentionRules?: Rule[] };
     if (asked.orgID === undefined) return fail(400, 'invalid', 'organization id must be provided');
     if (asked.orgID !== this.#organizationId) return fail(404, 'not found', 'organization not found');
-    const retention = asked.retentionRules?.[0]?.everySeconds ?? 0;
-    if (retention !== 0 && retention < MINIMUM_RETENTION) {
-      return fail(500, 'internal error', 'retention policy duration must be at least 1h0m0s');
-    }
+    if (permissions.write !== 'all') return this.#unauthorized();
+    if (/^_|"/.test(asked.name)) throw new Unknown(`the name ${asked.name}`);
+    const { retention, shard } = settingsOf(asked.retentionRules);
     if (this.#buckets.has(asked.name)) return fail(422, 'conflict', `bucket with name ${asked.name} already exists`);
-    return json(201, this.#described(await this.createBucket(asked.name, retention)));
+    const fault = faultOf(retention, shard);
+    if (fault !== undefined) return fail(500, 'internal error', fault);
+    return json(201, this.#described(await this.createBucket(asked.name, retention, shard)));
   }
 
-  #described({ id, name, retention }: Bucket): Record<string, unknown> {
+  async #patch(request: SeenRequest, bucket: Bucket): Promise<Reply> {
+    const asked = JSON.parse(request.body.toString()) as { retentionRules?: Rule[] };
+    if (Object.keys(asked).some((name) => name !== 'retentionRules')) throw new Unknown('another change');
+    const [rule] = asked.retentionRules ?? [];
+    if (rule) {
+      const { retention, shard } = settingsOf([rule], bucket.shard);
+      if (retention !== 0 && retention < HOUR) throw new Unknown('a PATCH below the shortest retention');
+      if (retention !== 0 && shard > retention) {
+        const message = 'shard-group duration must also be updated to be smaller than new retention duration';
+        return fail(422, 'unprocessable entity', message);
+      }
+      await this.backend.alterPolicy(bucket.id, retention, shard);
+      Object.assign(bucket, { retention, shard, withoutRule: retention === 0 });
+    }
+    return json(200, this.#described(bucket));
+  }
+
+  #described({ id, name, retention, shard, withoutRule = false }: Bucket): Record<string, unknown> {
+    const rule = { type: 'expire', everySeconds: retention, shardGroupDurationSeconds: shard };
     return {
       id,
       orgID: this.#organizationId,
-      type: name.startsWith('_') ? 'system' : 'user',
+      ...(name.startsWith('_') && { type: 'system' }),
       name,
-      retentionRules: [{ type: 'expire', everySeconds: retention, shardGroupDurationSeconds: 3600 }],
+      retentionRules: withoutRule ? [] : [rule],
     };
   }
+}
+
+interface Rule {
+  everySeconds: number;
+  shardGroupDurationSeconds?: number;
+}
+
+/** The shard group that InfluxDB chooses for a retention. */
+function shardFor(retention: number): number {
+  if (retention === 0 || retention >= 180 * DAY) return 7 * DAY;
+  return retention < 2 * DAY ? HOUR : DAY;
+}
+
+function settingsOf(rules: Rule[] = [], current?: number): { retention: number; shard: number } {
+  if (rules.length > 1) throw new Unknown('several rules');
+  const { everySeconds: retention = 0, shardGroupDurationSeconds: asked } = rules[0] ?? {};
+  if (asked === 0) throw new Unknown('a shard group of 0');
+  return { retention, shard: Math.max(asked ?? current ?? shardFor(retention), HOUR) };
+}
+
+/** What 2.x objects to a new bucket. */
+function faultOf(retention: number, shard: number): string | undefined {
+  if (retention === 0) return undefined;
+  if (retention < HOUR) return 'retention policy duration must be at least 1h0m0s';
+  return shard > retention ? 'retention policy duration must be greater than the shard duration' : undefined;
 }

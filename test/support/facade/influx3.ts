@@ -10,12 +10,19 @@ import { answerQuery } from './query';
 
 const VERSION = '3.10.1';
 const MOST_DATABASES = 5;
+const WEEK = 7 * 86_400;
+/** Nanoseconds. */
+const SECOND = 1_000_000_000;
+/** Seconds of the units that humantime, which reads them there, and the pack have in common. */
+const UNITS: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3600, d: 86_400 };
 const LARGEST_REQUEST = 10 * 1024 * 1024;
 /** Bytes of a refused line that its report quotes. */
 const QUOTED = 20;
 
 interface Database {
   policy: string;
+  /** Seconds; undefined: for ever. It is not enforced: points stay readable. */
+  retention?: number;
   /** Type of each column, by table: in 3.x it never changes. */
   tables: Map<string, Map<string, string>>;
 }
@@ -96,9 +103,11 @@ export class Influx3Facade {
     this.#tokens.delete(token);
   }
 
-  async createDatabase(name: string): Promise<Database> {
-    const database = { policy: `p${randomBytes(4).toString('hex')}`, tables: new Map() };
-    await this.backend.createPolicy(database.policy, 0);
+  /** @param retention - seconds; undefined: for ever */
+  async createDatabase(name: string, retention?: number): Promise<Database> {
+    const policy = `p${randomBytes(4).toString('hex')}`;
+    const database = { policy, ...(retention !== undefined && { retention }), tables: new Map() };
+    await this.backend.createPolicy(policy, 0, WEEK);
     this.#databases.set(name, database);
     return database;
   }
@@ -128,6 +137,7 @@ export class Influx3Facade {
     if (path === '/api/v3/write_lp' && method === 'POST') return this.#write(request);
     if (path === '/query') return answerQuery(request, this.backend, (name) => this.#databases.get(name)?.policy);
     if (path === '/api/v3/configure/database') return this.#configure(request);
+    if (path === '/api/v3/query_sql' && method === 'POST') return this.#listRetentions(request);
     throw new Unknown('path or method');
   }
 
@@ -147,7 +157,7 @@ export class Influx3Facade {
     if (body.length > LARGEST_REQUEST) return text(413, 'request size exceeded');
     const existing = this.#databases.get(name);
     if (!existing && this.#databases.size >= MOST_DATABASES) {
-      return json(422, { error: `Adding a new database would exceed limit of ${MOST_DATABASES} databases` });
+      return json(422, { error: LIMIT });
     }
     return this.#store(existing ?? (await this.createDatabase(name)), linesOf(body.toString()).map(asIn1));
   }
@@ -206,10 +216,49 @@ export class Influx3Facade {
       await this.deleteDatabase(request.query.get('db') ?? '');
       return { status: 200 };
     }
+    const { db, retention_period: period } = JSON.parse(request.body.toString()) as Asked;
+    const retention = period === undefined ? undefined : secondsOf(period);
+    const existing = this.#databases.get(db);
+    if (request.method === 'PUT') {
+      if (!existing) return text(404, `Database not found ${db}`);
+      if (retention === undefined) delete existing.retention;
+      else existing.retention = retention;
+      return { status: 200 };
+    }
     if (request.method !== 'POST') throw new Unknown('method');
-    const { db } = JSON.parse(request.body.toString()) as { db: string };
-    if (this.#databases.has(db)) return text(409, 'already exists');
-    await this.createDatabase(db);
+    if (existing) return text(409, 'attempted to create a resource that already exists');
+    if (this.#databases.size >= MOST_DATABASES) {
+      return { status: 422, body: JSON.stringify({ error: LIMIT }) };
+    }
+    await this.createDatabase(db, retention);
     return { status: 200 };
   }
+
+  /** The one statement that asks for what the system table of databases says. */
+  #listRetentions(request: SeenRequest): Reply {
+    onlyContent(request, 'application/json');
+    const { db, q, format } = JSON.parse(request.body.toString()) as Record<string, string>;
+    const statement = 'SELECT database_name, retention_period_ns FROM system.databases WHERE deleted = false';
+    if (q !== statement) throw new Unknown(`statement ${q ?? ''}`);
+    if (db !== '_internal' || format !== 'json') throw new Unknown('database or format');
+    const rows = [...this.#databases].map(([name, { retention }]) => ({
+      database_name: name,
+      ...(retention !== undefined && { retention_period_ns: retention * SECOND }),
+    }));
+    // A column without a value is left out of the row.
+    return json(200, [{ database_name: '_internal', retention_period_ns: WEEK * SECOND }, ...rows]);
+  }
+}
+
+interface Asked {
+  db: string;
+  retention_period?: string;
+}
+
+const LIMIT = `Adding a new database would exceed limit of ${MOST_DATABASES} databases`;
+
+function secondsOf(period: string): number {
+  const [, amount, unit] = /^([0-9]+)([smhd])$/.exec(period) ?? [];
+  if (amount === undefined || unit === undefined) throw new Unknown(`retention_period ${period}`);
+  return Number(amount) * (UNITS[unit] ?? NaN);
 }

@@ -3,14 +3,26 @@ import type { Reply } from './faulty-server';
 import { header, onlyParameters, Unknown } from './honesty';
 import type { SeenRequest } from './faults';
 
+const MSGPACK = 'application/x-msgpack';
 const PARAMETERS = ['db', 'rp', 'q', 'epoch', 'chunked', 'chunk_size', 'params', 'u', 'p'];
 
-function failInside(error: string): Reply {
-  return {
-    status: 200,
-    headers: { 'content-type': 'application/json' },
-    body: JSON.stringify({ results: [{ statement_id: 0, error }] }),
-  };
+/** A text, or the head of a map or an array, as MessagePack writes them. */
+function packed(value: string | { map: number } | { array: number }): Buffer {
+  if (typeof value !== 'string') return Buffer.of('map' in value ? 0x80 + value.map : 0x90 + value.array);
+  const text = Buffer.from(value);
+  return Buffer.concat([Buffer.of(0xda, text.length >> 8, text.length & 0xff), text]);
+}
+
+/** An error as both versions give it: inside an answer of status 200, in the form that was asked for. */
+function failInside(request: SeenRequest, error: string): Reply {
+  if (header(request, 'accept') !== MSGPACK) {
+    const body = JSON.stringify({ results: [{ statement_id: 0, error }] });
+    return { status: 200, headers: { 'content-type': 'application/json' }, body };
+  }
+  const id = [packed('statement_id'), Buffer.of(0)];
+  const head = [packed({ map: 1 }), packed('results'), packed({ array: 1 }), packed({ map: 2 })];
+  const body = Buffer.concat([...head, ...id, packed('error'), packed(error)]);
+  return { status: 200, headers: { 'content-type': MSGPACK }, body };
 }
 
 /**
@@ -18,11 +30,13 @@ function failInside(error: string): Reply {
  * name a database or policy themselves, and all that is no reading, are not passed on.
  *
  * @param policyOf - the retention policy behind a bucket; undefined when it is missing or may not be read
+ * @param parseError - how the version says that a statement cannot be parsed; undefined: inside an answer of status 200
  */
 export async function answerQuery(
   request: SeenRequest,
   backend: Backend,
   policyOf: (bucket: string) => string | undefined,
+  parseError?: (words: string) => Reply,
 ): Promise<Reply> {
   onlyParameters(request, ...PARAMETERS);
   const form = request.method === 'POST' ? new URLSearchParams(request.body.toString()) : new URLSearchParams();
@@ -32,9 +46,9 @@ export async function answerQuery(
   if (statement === null || !/^\s*(?:SELECT|SHOW (?:MEASUREMENTS|FIELD|TAG|SERIES))\b/i.test(statement)) {
     throw new Unknown(`statement ${String(statement)}`);
   }
-  if (/\sINTO\s/i.test(statement)) return failInside('not implemented: SELECT INTO');
+  if (/\sINTO\s/i.test(statement)) return failInside(request, 'not implemented: SELECT INTO');
   const policy = policyOf(database);
-  if (policy === undefined) return failInside(`database not found: ${database}`);
+  if (policy === undefined) return failInside(request, `database not found: ${database}`);
   for (const name of ['u', 'p', 'db', 'rp']) parameters.delete(name);
   parameters.set('db', backend.database);
   parameters.set('rp', policy);
@@ -43,6 +57,10 @@ export async function answerQuery(
     body: parameters,
     headers: { accept: header(request, 'accept') ?? 'application/json' },
   });
+  if (answer.status === 400) {
+    const words = (answer.headers.get('x-influxdb-error') ?? '').replace(/^error parsing query: /, '');
+    return parseError?.(words) ?? failInside(request, words);
+  }
   return {
     status: answer.status,
     headers: { 'content-type': answer.headers.get('content-type') ?? 'application/json' },

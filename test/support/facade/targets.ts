@@ -15,7 +15,9 @@ export interface Target {
   createBucket(retention?: number): Promise<string>;
   /** InfluxQL on a bucket; the JSON as it came, times in nanoseconds. */
   query(bucket: string, statement: string): Promise<string>;
-  /** Removes the buckets, and a database that a write may have made. */
+  /** Changes a retention by hand, as an operator would; seconds, 0: for ever. */
+  setRetention(bucket: string, retention: number): Promise<void>;
+  /** Removes the buckets, and others by their names. */
   cleanUp(...more: string[]): Promise<void>;
   /** Fails the test if a façade was asked for what it does not know. */
   assertHonest(): void;
@@ -57,7 +59,16 @@ async function startTarget1(): Promise<Target> {
       return name;
     },
     query: (bucket, q) => ask(queryUrl(influxd.url, { db: database, rp: bucket, q }), { headers }),
-    cleanUp: () => Promise.resolve(),
+    async setRetention(name, retention) {
+      const duration = retention === 0 ? 'INF' : `${retention}s`;
+      const shard = retention === 0 ? 604_800 : 3600;
+      await influxd.query(
+        `ALTER RETENTION POLICY "${name}" ON "${database}" DURATION ${duration} SHARD DURATION ${shard}s`,
+      );
+    },
+    async cleanUp(...more) {
+      for (const name of more) await influxd.query(`DROP RETENTION POLICY "${name}" ON "${database}"`);
+    },
     assertHonest: () => undefined,
   };
 }
@@ -76,6 +87,10 @@ async function target2({ url, token }: Place, organization: string, assertHonest
   });
   const orgID = (JSON.parse(listed) as { buckets: { orgID: string }[] }).buckets[0]?.orgID;
   const ids: string[] = [];
+  const idsOf = async (name: string): Promise<string[]> => {
+    const answer = await ask(`${buckets}?${new URLSearchParams({ org: organization, name }).toString()}`, { headers });
+    return (JSON.parse(answer) as { buckets: { id: string }[] }).buckets.map(({ id }) => id);
+  };
   return {
     options: { version: '2', url, organization, token, timeout: TIMEOUT },
     async createBucket(retention = 0) {
@@ -87,7 +102,13 @@ async function target2({ url, token }: Place, organization: string, assertHonest
       return name;
     },
     query: (bucket, q) => ask(queryUrl(url, { db: bucket, q }), { headers }),
-    async cleanUp() {
+    async setRetention(name, everySeconds) {
+      const rule = { type: 'expire', everySeconds, shardGroupDurationSeconds: everySeconds === 0 ? 604_800 : 3600 };
+      const body = JSON.stringify({ retentionRules: [rule] });
+      for (const id of await idsOf(name)) await ask(`${buckets}/${id}`, { method: 'PATCH', headers, body });
+    },
+    async cleanUp(...more) {
+      for (const name of more) ids.push(...(await idsOf(name)));
       for (const id of ids.splice(0)) await ask(`${buckets}/${id}`, { method: 'DELETE', headers });
     },
     assertHonest,
@@ -101,13 +122,18 @@ function target3({ url, token }: Place, assertHonest: () => void): Target {
   const names: string[] = [];
   return {
     options: { version: '3', url, token, timeout: TIMEOUT },
-    async createBucket() {
+    async createBucket(retention = 0) {
       const name = uniqueName();
-      await ask(databases, { method: 'POST', headers, body: JSON.stringify({ db: name }) });
+      const period = retention === 0 ? {} : { retention_period: `${retention}s` };
+      await ask(databases, { method: 'POST', headers, body: JSON.stringify({ db: name, ...period }) });
       names.push(name);
       return name;
     },
     query: (bucket, q) => ask(queryUrl(url, { db: bucket, q }), { headers }),
+    async setRetention(db, retention) {
+      const period = retention === 0 ? {} : { retention_period: `${retention}s` };
+      await ask(databases, { method: 'PUT', headers, body: JSON.stringify({ db, ...period }) });
+    },
     async cleanUp(...more) {
       for (const name of [...names.splice(0), ...more])
         await ask(`${databases}?db=${name}`, { method: 'DELETE', headers });

@@ -28,6 +28,14 @@ class FakeServer implements InfluxServer {
     throw new Error('not part of these tests');
   }
 
+  provisioner(): never {
+    throw new Error('not part of these tests');
+  }
+
+  query(): never {
+    throw new Error('not part of these tests');
+  }
+
   close(): void {
     this.requests.length = 0;
   }

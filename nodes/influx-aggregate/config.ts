@@ -1,0 +1,16 @@
+import type { NodeDef } from 'node-red';
+
+/** Seconds between the end of a window and its computation. */
+export const DEFAULT_GRACE = 30;
+
+/** The options of `influx-aggregate`, as the editor stores them in the flow. */
+export interface InfluxAggregateConfig extends NodeDef {
+  /** Version of these options, for migrations. */
+  version: number;
+  /** Id of the `iot-registry` that says what to aggregate. */
+  registry: string;
+  /** Id of the `influx-server` that holds the points and gets the results. */
+  server: string;
+  /** Seconds to wait for late points after the end of a window. */
+  grace: number | string;
+}

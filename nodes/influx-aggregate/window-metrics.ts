@@ -1,0 +1,24 @@
+import type { AggregationState } from '../lib/aggregate/aggregator';
+import type { Metric } from '../lib/runtime/prometheus';
+
+const COUNTERS = {
+  computed: 'Windows computed',
+  expired: 'Windows left as they are because their raw points were not all kept any more',
+} as const;
+
+/** The windows of one node as metrics. */
+export function windowMetrics(node: string, state: AggregationState): Metric[] {
+  const metrics: Metric[] = Object.entries(COUNTERS).map(([name, help]) => ({
+    name: `mqtt2influx_windows_${name}_total`,
+    help,
+    type: 'counter',
+    samples: [{ labels: { node }, value: state[name as keyof typeof COUNTERS] }],
+  }));
+  metrics.push({
+    name: 'mqtt2influx_windows_waiting',
+    help: 'Windows that have ended and are still to be computed',
+    type: 'gauge',
+    samples: [{ labels: { node }, value: state.waiting }],
+  });
+  return metrics;
+}

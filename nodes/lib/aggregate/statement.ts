@@ -1,0 +1,29 @@
+import { quotedName, quotedText } from '../influx/influxql';
+import type { Rule } from './rules';
+import type { SeriesSet } from './mark';
+import { tagsOf } from './scan';
+
+/** Nanoseconds of a time in milliseconds, as InfluxQL and line protocol write them. */
+export function nanoseconds(milliseconds: number): string {
+  return String(BigInt(milliseconds) * 1_000_000n);
+}
+
+/** Reads the raw rows of a time range, `to` not included, a series after the other. */
+export function statementOf(rule: Rule, from: number, to: number, series: SeriesSet): string {
+  const fields = [...rule.fields.keys()].map(quotedName).join(', ');
+  const condition = series === undefined ? '' : seriesCondition(series);
+  return (
+    `SELECT ${fields} FROM ${quotedName(rule.measurement)} ` +
+    `WHERE time >= ${nanoseconds(from)} AND time < ${nanoseconds(to)}${condition} GROUP BY *`
+  );
+}
+
+/** Series that have more tags than these match as well; what is computed of them is right too. */
+function seriesCondition(series: Exclude<SeriesSet, undefined>): string {
+  const alternatives = Array.from(series, (key) => Object.entries(tagsOf(key)));
+  if (alternatives.some((tags) => tags.length === 0)) return '';
+  const conditions = alternatives.map((tags) =>
+    tags.map(([name, value]) => `${quotedName(name)} = ${quotedText(value)}`).join(' AND '),
+  );
+  return ` AND (${conditions.map((condition) => `(${condition})`).join(' OR ')})`;
+}

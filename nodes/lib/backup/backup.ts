@@ -1,0 +1,157 @@
+import { reasonOf } from '../errors';
+import type { QuerySource } from '../influx/query';
+import { Copies } from './copies';
+import { copyDay, type CopyResult } from './copy-day';
+import { dayOf, dayOfMilliseconds, previousDay, startOf, touches, type Day, type TimeRange } from './days';
+import { keepLatest } from './keep';
+import { bucketDirectory } from './layout';
+import { ProgressReport, type Progress } from './progress';
+import { DayReader } from './read-day';
+import { beginning, isDone } from './resume';
+
+export interface BackupOptions {
+  source: QuerySource;
+  /** Of the server whose buckets are copied. */
+  directory: string;
+  /** With the retention in seconds. */
+  buckets: ReadonlyMap<string, { readonly retention: number }>;
+  /** Only days in this range; where it is open, from the start of the bucket's retention, and to the next day. */
+  range?: TimeRange;
+  /** So many days of each bucket are kept; 0: all. */
+  keep: number;
+  /** Make all copies anew. */
+  full?: boolean;
+  /** What InfluxDB holds replaces the copies, even where it holds less. */
+  shrink?: boolean;
+  signal: AbortSignal;
+  progress?: (progress: Progress) => void;
+}
+
+/** What a backup has done for one bucket. */
+export interface BucketReport {
+  bucket: string;
+  /** Days that were looked at. */
+  days: number;
+  /** Days that were copied, the latest first. */
+  copied: Day[];
+  /** Points and bytes of the days that were copied. */
+  points: number;
+  bytes: number;
+  /** Days whose copies went, because newer ones are kept. */
+  removed: Day[];
+  /** Points that are in the copies but not in InfluxDB any more, though they have not expired. */
+  missing: number;
+  /** Points that line protocol cannot carry, with the reason for one of them. */
+  omitted?: { points: number; reason: string };
+  /** Older copies that were not as they should be. */
+  faults: string[];
+  /** Why the bucket was not backed up to the end. */
+  error?: string;
+}
+
+/**
+ * Makes the copies equal to what InfluxDB holds. Every day of the range is read and compared with its copy, line by line and by
+ * sums, and copied if it differs, whoever has written the points and however late: nothing is guessed from counts or
+ * clocks. What fails in one bucket does not stop the others.
+ */
+export async function backUp(options: BackupOptions): Promise<BucketReport[]> {
+  const progress = new ProgressReport('backup', options.progress ?? (() => undefined));
+  const reports: BucketReport[] = [];
+  for (const [bucket, { retention }] of options.buckets) {
+    const report = newReport(bucket);
+    reports.push(report);
+    try {
+      await backUpBucket(options, retention, report, progress);
+    } catch (error) {
+      options.signal.throwIfAborted();
+      report.error = reasonOf(error);
+    }
+  }
+  return reports;
+}
+
+function newReport(bucket: string): BucketReport {
+  return { bucket, days: 0, copied: [], points: 0, bytes: 0, removed: [], missing: 0, faults: [] };
+}
+
+async function backUpBucket(
+  options: BackupOptions,
+  retention: number,
+  report: BucketReport,
+  progress: ProgressReport,
+): Promise<void> {
+  const { signal, keep } = options;
+  const { bucket } = report;
+  const directory = bucketDirectory(options.directory, bucket);
+  const copies = await Copies.open(directory, bucket, signal, (fault) => report.faults.push(fault));
+  const { manifest } = copies;
+  const began = beginning(manifest);
+  manifest.unfinished = began;
+  await copies.save();
+  const expired = BigInt(Date.now()) * 1_000_000n - BigInt(retention) * 1_000_000_000n;
+  const reader = new DayReader(options.source, bucket, signal);
+  let kept = 0;
+  for (const day of daysToLookAt({ from: options.range?.from ?? expired, to: options.range?.to })) {
+    if (keep > 0 && kept >= keep) break;
+    signal.throwIfAborted();
+    const old = manifest.days[day];
+    if (!old || options.full === true || !isDone(day, old, began)) {
+      progress.begin(bucket, day);
+      const { full = false, shrink = false } = options;
+      const read = (points: number): void => progress.add(points);
+      const result = await copyDay({ directory, day, reader, old, full, shrink, signal, read });
+      await settle(copies, day, result, options, report);
+      report.missing += missingOf(day, result, expired);
+    }
+    report.days += 1;
+    if (manifest.days[day]) kept += 1;
+  }
+  delete manifest.unfinished;
+  await copies.save();
+  report.removed = await keepLatest(copies, keep, signal);
+}
+
+/** The latest first: those are the ones that only InfluxDB has. Points may be dated a little ahead. */
+function* daysToLookAt(range: TimeRange): Generator<Day> {
+  const tomorrow = dayOfMilliseconds(Date.now() + 86_400_000);
+  const last = range.to === undefined ? tomorrow : earlier(tomorrow, dayOf(range.to - 1n));
+  for (let day = last; touches(day, range); day = previousDay(day)) yield day;
+}
+
+function earlier(one: Day, other: Day): Day {
+  return one < other ? one : other;
+}
+
+async function settle(
+  copies: Copies,
+  day: Day,
+  { kind, copy, fault }: CopyResult,
+  { shrink = false }: BackupOptions,
+  report: BucketReport,
+): Promise<void> {
+  if (fault !== undefined) report.faults.push(fault);
+  if (kind === 'empty') {
+    if (shrink && fault === undefined) await copies.remove(day);
+    return;
+  }
+  if (!copy) return;
+  if (kind === 'unchanged') {
+    await copies.note(day, copy);
+    return;
+  }
+  await copies.replace(day, copy, fault !== undefined);
+  report.copied.push(day);
+  report.points += copy.points;
+  report.bytes += copy.bytes;
+  if (copy.omitted) {
+    const points = (report.omitted?.points ?? 0) + copy.omitted.points;
+    report.omitted = { points, reason: copy.omitted.reason };
+  }
+}
+
+/** Points that InfluxDB should still have. */
+function missingOf(day: Day, { missing }: CopyResult, expired: bigint): number {
+  let points = 0;
+  for (const [hour, lacking] of missing) if (startOf(day, hour) >= expired) points += lacking;
+  return points;
+}

@@ -1,0 +1,121 @@
+import { rename, rm, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { makeDirectory } from './aside';
+import type { Day } from './days';
+import { copyName, filesIn, isPartial, parseCopyName } from './layout';
+import { readManifest, writeManifest, type DayCopy, type Manifest } from './manifest';
+import { CopyFault, scanFile } from './read-copy';
+
+/** Milliseconds between two times that the manifest is written only to say what was looked at. */
+const NOTE_INTERVAL = 2000;
+const DAMAGED = '.damaged';
+
+/** The copies of one bucket, while a backup changes them. */
+export class Copies {
+  readonly directory: string;
+  readonly manifest: Manifest;
+  #notedAt = 0;
+
+  private constructor(directory: string, manifest: Manifest) {
+    this.directory = directory;
+    this.manifest = manifest;
+  }
+
+  /**
+   * Opens the copies of a bucket and clears away what an interrupted backup has left. A manifest that is missing or damaged
+   * is made anew from the files that are good: their names tell day and sum.
+   *
+   * @param report - is told what was wrong
+   */
+  static async open(
+    directory: string,
+    bucket: string,
+    signal: AbortSignal,
+    report: (fault: string) => void,
+  ): Promise<Copies> {
+    await makeDirectory(directory);
+    const found = await readManifest(directory);
+    const files = await filesIn(directory);
+    for (const file of files.filter(isPartial)) await rm(join(directory, file), { force: true });
+    if (found.kind === 'found') {
+      const named = new Set(Object.values(found.manifest.days).map(({ file }) => file));
+      for (const file of files) {
+        if (parseCopyName(file) && !named.has(file)) await rm(join(directory, file), { force: true });
+      }
+      return new Copies(directory, found.manifest);
+    }
+    const copies = new Copies(directory, { version: 1, bucket, days: {} });
+    await copies.#findDays(files, signal, report);
+    if (found.kind === 'damaged') report(`${found.reason}; it was made anew from the files`);
+    if (found.kind === 'damaged' || Object.keys(copies.manifest.days).length > 0) await copies.save();
+    return copies;
+  }
+
+  async save(): Promise<void> {
+    await writeManifest(this.directory, this.manifest);
+    this.#notedAt = Date.now();
+  }
+
+  /** Remembers that a day was looked at; that may be lost in a crash. */
+  async note(day: Day, copy: DayCopy): Promise<void> {
+    this.manifest.days[day] = copy;
+    if (Date.now() - this.#notedAt >= NOTE_INTERVAL) await this.save();
+  }
+
+  /** Makes a file that is in place the copy of the day. The older one goes, or is put by when it cannot be read. */
+  async replace(day: Day, copy: DayCopy, isOldFaulty: boolean): Promise<void> {
+    const old = this.manifest.days[day];
+    this.manifest.days[day] = copy;
+    await this.save();
+    if (old && old.file !== copy.file) await this.#putAway(old.file, isOldFaulty);
+  }
+
+  async remove(day: Day): Promise<void> {
+    const old = this.manifest.days[day];
+    if (!old) return;
+    this.manifest.days = Object.fromEntries(Object.entries(this.manifest.days).filter(([each]) => each !== day));
+    await this.save();
+    await this.#putAway(old.file, false);
+  }
+
+  async #putAway(file: string, isFaulty: boolean): Promise<void> {
+    const path = join(this.directory, file);
+    if (!isFaulty) await rm(path, { force: true });
+    else await rename(path, `${path}${DAMAGED}`).catch(ignoreMissing);
+  }
+
+  async #findDays(files: readonly string[], signal: AbortSignal, report: (fault: string) => void): Promise<void> {
+    for (const file of files) {
+      const parsed = parseCopyName(file);
+      if (!parsed) continue;
+      const path = join(this.directory, file);
+      try {
+        const { mtime, size } = await stat(path);
+        const { sha256, points, first, last, hours } = await scanFile(path, parsed.day, signal);
+        if (copyName(parsed.day, sha256) !== file) throw new CopyFault('does not have the sum that its name tells');
+        const written = mtime.toISOString();
+        const known = this.manifest.days[parsed.day];
+        if (known && known.written > written) continue;
+        this.manifest.days[parsed.day] = {
+          file,
+          points,
+          bytes: size,
+          sha256,
+          first: String(first),
+          last: String(last),
+          written,
+          checked: written,
+          hours,
+        };
+      } catch (error) {
+        if (!(error instanceof CopyFault)) throw error;
+        report(`${file} ${error.message}`);
+        await rename(path, `${path}${DAMAGED}`);
+      }
+    }
+  }
+}
+
+function ignoreMissing(error: NodeJS.ErrnoException): void {
+  if (error.code !== 'ENOENT') throw error;
+}

@@ -1,0 +1,74 @@
+import { readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Day } from './days';
+
+/**
+ * Where copies are: `<directory>/<server>/<bucket>/<day>.<sum>.lp.gz`, and beside them `manifest.json`. The sum is the start of
+ * the file's SHA-256: a new copy of a day never has the name of an older one, so the manifest alone decides which one counts,
+ * and replacing it replaces them all at once.
+ */
+export const MANIFEST = 'manifest.json';
+const PARTIAL = '.partial';
+const SUM_DIGITS = 12;
+const COPY = /^(\d{4}-\d\d-\d\d)\.([0-9a-f]{12})\.lp\.gz$/;
+
+/** What every file system takes as a name, whatever the text: other characters are percent-encoded. */
+export function folderOf(name: string): string {
+  const encoded = encodeURIComponent(Buffer.from(name).toString()).replace(/[!'()*~]/g, percent);
+  return encoded.replace(/^\.+|\.+$/g, (dots) => '%2E'.repeat(dots.length)) || '%';
+}
+
+export function nameOfFolder(folder: string): string {
+  try {
+    return folder === '%' ? '' : decodeURIComponent(folder);
+  } catch {
+    return folder; // made by somebody else
+  }
+}
+
+function percent(character: string): string {
+  return `%${character.charCodeAt(0).toString(16).toUpperCase().padStart(2, '0')}`;
+}
+
+export function bucketDirectory(serverDirectory: string, bucket: string): string {
+  return join(serverDirectory, folderOf(bucket));
+}
+
+export function copyName(day: Day, sha256: string): string {
+  return `${day}.${sha256.slice(0, SUM_DIGITS)}.lp.gz`;
+}
+
+/** The day and the start of the sum that a file's name tells; undefined for other files. */
+export function parseCopyName(file: string): { day: Day; sum: string } | undefined {
+  const [, day, sum] = COPY.exec(file) ?? [];
+  return day === undefined || sum === undefined ? undefined : { day, sum };
+}
+
+/** The name of a file that is being written, beside the one it will become. */
+export function partialName(file: string): string {
+  return `${file}${PARTIAL}`;
+}
+
+export function isPartial(file: string): boolean {
+  return file.endsWith(PARTIAL);
+}
+
+/** Names of what is in a directory; none when it is not there. */
+export async function filesIn(directory: string): Promise<string[]> {
+  try {
+    return (await readdir(directory)).sort();
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
+    throw error;
+  }
+}
+
+/** Buckets of a server that have copies. */
+export async function bucketsIn(serverDirectory: string): Promise<string[]> {
+  const buckets: string[] = [];
+  for (const folder of await filesIn(serverDirectory)) {
+    const files = await filesIn(join(serverDirectory, folder)).catch((): string[] => []);
+    if (files.includes(MANIFEST) || files.some((file) => parseCopyName(file))) buckets.push(nameOfFolder(folder));
+  }
+  return buckets;
+}

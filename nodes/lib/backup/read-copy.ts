@@ -1,0 +1,182 @@
+import { createHash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { join } from 'node:path';
+import { Transform, type TransformCallback } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { StringDecoder } from 'node:string_decoder';
+import { createGunzip } from 'node:zlib';
+import { reasonOf } from '../errors';
+import { parseLine } from '../influx/parse-line';
+import { HOURS, hourOf, startOf, type Day } from './days';
+import { DaySums, isSameHour, type HourLines, type HourSum } from './hours';
+import { LineSplitter, timeOf } from './lines';
+import type { DayCopy } from './manifest';
+
+/** A copy that is not as it was made: missing, cut off, changed. Nothing of it should be used. */
+export class CopyFault extends Error {
+  constructor(message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.name = 'CopyFault';
+  }
+}
+
+/** Hands lines over in portions; the next one is read when `use` is done. */
+type Use = (lines: readonly string[]) => void | Promise<void>;
+
+/**
+ * Reads the lines of a copy to its end, in bounded memory, and then judges its sum: what was made of the lines before must
+ * not count when it throws.
+ *
+ * @returns the SHA-256 of the file
+ * @throws CopyFault, what `use` throws, or the signal's reason
+ */
+async function readLines(path: string, use: Use, signal: AbortSignal): Promise<string> {
+  const hash = createHash('sha256');
+  const summing = new Transform({
+    transform(part: Buffer, _encoding: BufferEncoding, done: TransformCallback) {
+      hash.update(part);
+      done(null, part);
+    },
+  });
+  let failed: { error: unknown } | undefined;
+  const splitter = new LineSplitter();
+  const decoder = new StringDecoder('utf8');
+  const takeApart = async (parts: AsyncIterable<Buffer>): Promise<void> => {
+    for await (const part of parts) {
+      try {
+        await use(splitter.push(decoder.write(part)));
+      } catch (error) {
+        failed = { error };
+        throw error;
+      }
+    }
+  };
+  try {
+    await pipeline(createReadStream(path), summing, createGunzip(), takeApart, { signal });
+  } catch (error) {
+    signal.throwIfAborted();
+    if (failed) throw failed.error;
+    throw new CopyFault(faultOf(error), { cause: error });
+  }
+  if (splitter.isWithin) throw new CopyFault('ends within a line');
+  return hash.digest('hex');
+}
+
+/** Continues a sentence that begins with the file. */
+function faultOf(error: unknown): string {
+  const { code } = error as NodeJS.ErrnoException;
+  if (code === 'ENOENT') return 'is missing';
+  if (code === 'Z_BUF_ERROR') return 'is cut off';
+  if (code?.startsWith('Z_')) return `is damaged: ${reasonOf(error)}`;
+  return `cannot be read: ${reasonOf(error)}`;
+}
+
+/** The lines of a copy that lie in the hours; its sum is judged at the end. */
+export async function readHours(
+  directory: string,
+  day: Day,
+  copy: Pick<DayCopy, 'file' | 'sha256'>,
+  hours: ReadonlySet<number>,
+  use: (lines: HourLines) => Promise<void>,
+  signal: AbortSignal,
+): Promise<void> {
+  const start = startOf(day);
+  const path = join(directory, copy.file);
+  const sha256 = await readLines(
+    path,
+    async (lines) => {
+      for (const portion of byHour(lines, start)) if (hours.has(portion.hour)) await use(portion);
+    },
+    signal,
+  );
+  if (sha256 !== copy.sha256) throw new CopyFault('does not have the sum that the manifest tells');
+}
+
+/** The lines of a copy; its sum is judged at the end. */
+export async function readCopy(directory: string, copy: DayCopy, use: Use, signal: AbortSignal): Promise<void> {
+  const sha256 = await readLines(join(directory, copy.file), use, signal);
+  if (sha256 !== copy.sha256) throw new CopyFault('does not have the sum that the manifest tells');
+}
+
+/** What a file holds. */
+export interface Scan {
+  sha256: string;
+  points: number;
+  first: bigint | undefined;
+  last: bigint | undefined;
+  hours: HourSum[];
+}
+
+/**
+ * Reads a file to its end and takes every line apart.
+ *
+ * @param read - is told how many points were read
+ * @throws CopyFault
+ */
+export async function scanFile(
+  path: string,
+  day: Day,
+  signal: AbortSignal,
+  read: (points: number) => void = () => undefined,
+): Promise<Scan> {
+  const start = startOf(day);
+  const sums = new DaySums();
+  const sha256 = await readLines(
+    path,
+    (lines) => {
+      for (const line of lines) checkLine(line);
+      for (const portion of byHour(lines, start)) sums.add(portion);
+      read(lines.length);
+    },
+    signal,
+  );
+  return { sha256, points: sums.points, first: sums.first, last: sums.last, hours: sums.hours() };
+}
+
+function checkLine(line: string): void {
+  try {
+    parseLine(line);
+  } catch (error) {
+    throw new CopyFault(`holds what is no line: ${reasonOf(error)}`, { cause: error });
+  }
+}
+
+function* byHour(lines: readonly string[], start: bigint): Generator<HourLines> {
+  let portion: HourLines | undefined;
+  for (const line of lines) {
+    const time = timeOf(line);
+    const hour = hourOf(time, start);
+    if (hour < 0 || hour >= HOURS) throw new CopyFault(`holds a point of another day: ${line}`);
+    if (portion?.hour === hour) {
+      portion.text += `${line}\n`;
+      portion.points += 1;
+      if (time < portion.first) portion.first = time;
+      if (time > portion.last) portion.last = time;
+      continue;
+    }
+    if (portion) yield portion;
+    portion = { hour, text: `${line}\n`, points: 1, first: time, last: time };
+  }
+  if (portion) yield portion;
+}
+
+/**
+ * Proves a copy: it is all there, is what was written, and each of its lines can be read.
+ *
+ * @throws CopyFault whose message continues a sentence that begins with the file
+ */
+export async function proveCopy(
+  directory: string,
+  day: Day,
+  copy: DayCopy,
+  signal: AbortSignal,
+  read?: (points: number) => void,
+): Promise<void> {
+  const scan = await scanFile(join(directory, copy.file), day, signal, read);
+  if (scan.sha256 !== copy.sha256) throw new CopyFault('does not have the sum that the manifest tells');
+  if (scan.points !== copy.points) throw new CopyFault(`has ${scan.points} points, not ${copy.points}`);
+  const isSame = copy.hours.every((hour, index) => isSameHour(hour, scan.hours[index]));
+  if (!isSame || String(scan.first) !== copy.first || String(scan.last) !== copy.last) {
+    throw new CopyFault('has other points than the manifest tells');
+  }
+}

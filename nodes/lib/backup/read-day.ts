@@ -1,0 +1,161 @@
+import { reasonOf } from '../errors';
+import { quotedName } from '../influx/influxql';
+import { lineOf } from '../influx/line-protocol';
+import type { QuerySource, SeriesRows, Value } from '../influx/query';
+import type { FieldValue, Point } from '../point';
+import { HOURS, hourOf, startOf, type Day } from './days';
+import type { HourLines } from './hours';
+
+/** Rows of an answer from which on the next one is for a single hour, and up to which it may be for many. */
+const MANY_ROWS = 100_000;
+const FEW_ROWS = 10_000;
+const GROWTH = 8;
+/** Milliseconds for which the answer about measurements and types is good. */
+const ASK_INTERVAL = 1000;
+
+interface Measurement {
+  name: string;
+  /** A field has one type in one shard and another in the next. */
+  hasMixedTypes: boolean;
+}
+
+/** Rows that line protocol cannot carry. */
+export type Omitted = (points: number, reason: string) => void;
+
+/** Reads days of a bucket from InfluxDB: exact types and times, in bounded memory. */
+export class DayReader {
+  readonly #source: QuerySource;
+  readonly #bucket: string;
+  readonly #signal: AbortSignal;
+  /** Hours that are asked for at once, by measurement: so that rare points do not cost 24 requests a day. */
+  readonly #spans = new Map<string, number>();
+  #known: readonly Measurement[] = [];
+  #askedAt = -Infinity;
+
+  constructor(source: QuerySource, bucket: string, signal: AbortSignal) {
+    this.#source = source;
+    this.#bucket = bucket;
+    this.#signal = signal;
+  }
+
+  /**
+   * The points of a day that lie in the hours, by measurement, series and time within each hour.
+   *
+   * @throws QueryError, or the signal's reason
+   */
+  async *read(day: Day, hours: ReadonlySet<number>, omitted: Omitted): AsyncGenerator<HourLines, void, undefined> {
+    for (const { name, hasMixedTypes } of await this.#measurements()) {
+      for (let hour = next(hours, 0); hour < HOURS;) {
+        // InfluxDB keeps types by shard. In a stretch with shards of several types it would make floats of integers and leave
+        // out strings; a shard is never shorter than an hour.
+        const end = endOfRun(hours, hour, hasMixedTypes ? 1 : (this.#spans.get(name) ?? 1));
+        const statement =
+          `SELECT * FROM ${quotedName(name)} ` +
+          `WHERE time >= ${startOf(day, hour)} AND time < ${startOf(day, end)} GROUP BY *`;
+        let rows = 0;
+        for await (const block of this.#source.query(this.#bucket, statement, this.#signal)) {
+          rows += block.rows.length;
+          yield* linesOf(block, startOf(day), omitted);
+        }
+        this.#learn(name, rows);
+        hour = next(hours, end);
+      }
+    }
+  }
+
+  #learn(name: string, rows: number): void {
+    const span = this.#spans.get(name) ?? 1;
+    if (rows > MANY_ROWS) this.#spans.set(name, 1);
+    else if (rows < FEW_ROWS) this.#spans.set(name, Math.min(HOURS, span * GROWTH));
+  }
+
+  /** Asked anew while a backup goes on: a measurement or a type may have come since. */
+  async #measurements(): Promise<readonly Measurement[]> {
+    const now = Date.now();
+    if (now - this.#askedAt < ASK_INTERVAL) return this.#known;
+    this.#known = await this.#askForMeasurements();
+    this.#askedAt = now;
+    return this.#known;
+  }
+
+  /** In an order that does not depend on the server. */
+  async #askForMeasurements(): Promise<Measurement[]> {
+    const fields = new Map<string, Map<unknown, Set<unknown>>>();
+    for await (const { measurement, rows } of this.#source.query(this.#bucket, 'SHOW FIELD KEYS', this.#signal)) {
+      const types = fields.get(measurement) ?? new Map<unknown, Set<unknown>>();
+      fields.set(measurement, types);
+      for (const [field, type] of rows) types.set(field, (types.get(field) ?? new Set()).add(type));
+    }
+    return [...fields]
+      .map(([name, types]) => ({ name, hasMixedTypes: [...types.values()].some(({ size }) => size > 1) }))
+      .sort((one, other) => (one.name < other.name ? -1 : 1));
+  }
+}
+
+/** The first of the hours that is not before `from`; 24 when there is none. */
+function next(hours: ReadonlySet<number>, from: number): number {
+  let hour = from;
+  while (hour < HOURS && !hours.has(hour)) hour += 1;
+  return hour;
+}
+
+/** The end of what can be asked for at once from `hour` on. */
+function endOfRun(hours: ReadonlySet<number>, hour: number, span: number): number {
+  let end = hour + 1;
+  while (end < hour + span && hours.has(end)) end += 1;
+  return end;
+}
+
+function* linesOf(block: SeriesRows, start: bigint, omitted: Omitted): Generator<HourLines> {
+  const { measurement, columns, times, rows } = block;
+  // InfluxDB gives them in another order each time; equal points must be equal lines.
+  const tags = Object.fromEntries(Object.entries(block.tags).sort(([one], [other]) => (one < other ? -1 : 1)));
+  let portion: HourLines | undefined;
+  for (const [index, time] of times.entries()) {
+    const fields = fieldsOf(columns, rows[index] ?? []);
+    const line = lineOrNot({ bucket: '', measurement, tags, fields, time: time.toString() }, omitted);
+    if (line === undefined) continue;
+    const hour = hourOf(time, start);
+    if (portion?.hour === hour) {
+      portion.text += `${line}\n`;
+      portion.points += 1;
+      // Rows of a series are in the order of time.
+      portion.last = time;
+      continue;
+    }
+    if (portion) yield portion;
+    portion = { hour, text: `${line}\n`, points: 1, first: time, last: time };
+  }
+  if (portion) yield portion;
+}
+
+function lineOrNot(point: Point, omitted: Omitted): string | undefined {
+  try {
+    return lineOf(point);
+  } catch (error) {
+    omitted(1, reasonOf(error));
+    return undefined;
+  }
+}
+
+function fieldsOf(columns: readonly string[], row: readonly Value[]): Record<string, FieldValue> {
+  const fields: Record<string, FieldValue> = {};
+  for (const [index, name] of columns.entries()) {
+    const value = row[index];
+    if (value !== null && value !== undefined) fields[name] = fieldOf(value);
+  }
+  return fields;
+}
+
+function fieldOf(value: Exclude<Value, null>): FieldValue {
+  switch (typeof value) {
+    case 'bigint':
+      return { type: 'integer', value };
+    case 'number':
+      return { type: 'float', value };
+    case 'boolean':
+      return { type: 'boolean', value };
+    case 'string':
+      return { type: 'string', value };
+  }
+}

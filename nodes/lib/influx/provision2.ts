@@ -1,0 +1,169 @@
+import { jsonOf, reasonOfAnswer, wordsOf, type Answer } from './outcome';
+import { ProvisionError, type BucketKeeper, type FoundBucket, type Inventory, type Retention } from './provision';
+import { askJson, unexpectedAnswer } from './provision-request';
+import type { Transport } from './transport';
+
+const PATH = '/api/v2/buckets';
+/** The most that 2.x gives at once. */
+const PAGE = 100;
+/** Every organization has it, and a token that may read all of its buckets sees it. */
+const SYSTEM_BUCKET = '_monitoring';
+
+/** The retention policy of a bucket in InfluxQL. */
+const POLICY = 'autogen';
+
+interface Bucket {
+  id: string;
+  orgID: string;
+  name: string;
+  retentionRules?: { everySeconds?: number; shardGroupDurationSeconds?: number }[];
+}
+
+/** What stands for a bucket in InfluxQL: a database and a retention policy. */
+interface Mapping {
+  id: string;
+  bucketID: string;
+  database: string;
+  /** Made up by InfluxDB itself, for a bucket that has no other. */
+  virtual?: boolean;
+}
+
+function rulesOf({ retention, shard }: Retention): unknown[] {
+  return [{ type: 'expire', everySeconds: retention, shardGroupDurationSeconds: shard }];
+}
+
+function foundOf({ id, name, retentionRules }: Bucket): FoundBucket {
+  const { everySeconds = 0, shardGroupDurationSeconds: shard } = retentionRules?.[0] ?? {};
+  return { id, name, retention: everySeconds, ...(shard !== undefined && { shard }) };
+}
+
+export class Buckets implements BucketKeeper {
+  readonly #transport: Transport;
+  readonly #organization: string;
+  /** The parameter that names the organization. */
+  readonly #parameter: Record<string, string>;
+
+  /** @param organization - name or id */
+  constructor(transport: Transport, organization: string) {
+    this.#transport = transport;
+    this.#organization = organization;
+    this.#parameter = { [/^[0-9a-f]{16}$/.test(organization) ? 'orgID' : 'org']: organization };
+  }
+
+  async look(names: readonly string[]): Promise<Inventory> {
+    const found = new Map<string, FoundBucket>();
+    for (const bucket of await this.#all()) found.set(bucket.name, foundOf(bucket));
+    // Pages are cut before the buckets are taken out that the token may not read: what matters is asked for by its name.
+    for (const name of names) {
+      const bucket = found.get(name) ?? (await this.find(name));
+      if (bucket) found.set(name, bucket);
+    }
+    for (const mapping of await this.#mappings()) {
+      const bucket = found.get(mapping.database);
+      if (!bucket || bucket.id === mapping.bucketID) continue;
+      const fault = `InfluxQL reads another bucket under this name, so averages and backups would too: remove the DBRP mapping ${mapping.id}`;
+      found.set(bucket.name, { ...bucket, fault });
+    }
+    const seesAll = (await this.#named(SYSTEM_BUCKET)) !== undefined;
+    if (found.size === 0 && !seesAll) throw this.#cannotRead();
+    return {
+      found: [...found.values()].filter(({ name }) => !name.startsWith('_')),
+      ...(!seesAll && {
+        noteOnMissing: 'or the token may not see it: it may not read all buckets of the organization',
+      }),
+    };
+  }
+
+  async find(name: string): Promise<FoundBucket | undefined> {
+    const bucket = await this.#named(name);
+    return bucket && foundOf(bucket);
+  }
+
+  async create(name: string, retention: Retention): Promise<void> {
+    const orgID = (await this.#named(SYSTEM_BUCKET))?.orgID ?? (await this.#page(0))[0]?.orgID;
+    if (orgID === undefined) throw this.#cannotRead();
+    const answer = await askJson(this.#transport, 'POST', PATH, { orgID, name, retentionRules: rulesOf(retention) });
+    if (answer.status !== 201) throw this.#refusal(answer);
+  }
+
+  async change({ id = '' }: FoundBucket, retention: Retention): Promise<void> {
+    const answer = await askJson(this.#transport, 'PATCH', `${PATH}/${id}`, { retentionRules: rulesOf(retention) });
+    if (answer.status !== 200) throw this.#refusal(answer);
+  }
+
+  async #all(): Promise<Bucket[]> {
+    const buckets: Bucket[] = [];
+    for (;;) {
+      const page = await this.#page(buckets.length);
+      buckets.push(...page);
+      if (page.length < PAGE) return buckets;
+    }
+  }
+
+  #page(offset: number): Promise<Bucket[]> {
+    return this.#list({ limit: String(PAGE), offset: String(offset) });
+  }
+
+  async #named(name: string): Promise<Bucket | undefined> {
+    return (await this.#list({ name })).find((bucket) => bucket.name === name);
+  }
+
+  async #list(parameters: Record<string, string>): Promise<Bucket[]> {
+    const query = new URLSearchParams({ ...this.#parameter, ...parameters }).toString();
+    const answer = await askJson(this.#transport, 'GET', `${PATH}?${query}`);
+    if (answer.status !== 200) throw this.#refusal(answer);
+    const buckets = jsonOf(answer)?.['buckets'];
+    if (!Array.isArray(buckets)) throw unexpectedAnswer(answer, this.#transport.host);
+    return buckets as Bucket[];
+  }
+
+  /** Mappings that stand before a bucket of the same name. Without any, InfluxQL reads each bucket by its name. */
+  async #mappings(): Promise<Mapping[]> {
+    const query = new URLSearchParams({ ...this.#parameter, rp: POLICY }).toString();
+    const answer = await askJson(this.#transport, 'GET', `/api/v2/dbrps?${query}`);
+    const mappings = answer.status === 200 ? jsonOf(answer)?.['content'] : [];
+    return Array.isArray(mappings) ? (mappings as Mapping[]).filter(({ virtual }) => virtual !== true) : [];
+  }
+
+  #cannotRead(): ProvisionError {
+    return new ProvisionError(
+      `The token may not read the buckets of the organization "${this.#organization}": give it one that may read and write all buckets of the organization`,
+    );
+  }
+
+  #refusal(answer: Answer): ProvisionError {
+    const words = wordsOf(answer);
+    switch (answer.status) {
+      case 401:
+      case 403:
+        return this.#missingPermission(words);
+      case 404:
+        if (words.startsWith('organization')) {
+          return new ProvisionError(
+            `There is no organization "${this.#organization}", or the token may not see it: correct its name (${words})`,
+          );
+        }
+        break;
+      case 422:
+        if (/already exists|not unique/.test(words)) {
+          return new ProvisionError(
+            `A bucket of that name is there, and the token may not see it: give it read on all buckets of the organization (${words})`,
+            { isOfBucket: true },
+          );
+        }
+        break;
+    }
+    if (!jsonOf(answer)) return unexpectedAnswer(answer, this.#transport.host);
+    return new ProvisionError(reasonOfAnswer(answer), { isOfBucket: answer.status < 500 });
+  }
+
+  #missingPermission(words: string): ProvisionError {
+    const [, action] = /^(read|write):\S* is unauthorized/.exec(words) ?? [];
+    if (action === undefined) {
+      return new ProvisionError(`InfluxDB refuses the token: give one that is valid (${words})`);
+    }
+    return new ProvisionError(
+      `The token lacks the permission to ${action} the buckets of the organization "${this.#organization}": give it ${action} on all buckets (${words})`,
+    );
+  }
+}

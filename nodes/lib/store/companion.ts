@@ -1,0 +1,26 @@
+import type { ChunkHead } from './lane';
+import type { Reach } from './lanes';
+import type { Store, StoreOperation } from './store';
+
+/** Lines on their way into the store. */
+export interface ArrivingChunk {
+  readonly head: ChunkHead;
+  readonly lines: readonly string[];
+}
+
+/** What goes into the store, and out of it, together with the points that it is about. */
+export interface QueueCompanion {
+  /**
+   * The store was opened, or opened again after a failure: what is in memory may not be what is in the store. No chunk is
+   * stored before this has resolved.
+   *
+   * @param stored - of a bucket, up to which sequences chunks are stored
+   * @throws PackError `store-unavailable`
+   */
+  load(store: Store, stored: (bucket: string) => Reach): Promise<void>;
+  /**
+   * Called once for each batch that adds chunks, right before it is handed to the store; what is returned goes into it. If
+   * the batch fails, `load` is called before the next one.
+   */
+  collect(chunks: readonly ArrivingChunk[]): StoreOperation[];
+}

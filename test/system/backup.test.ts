@@ -1,0 +1,157 @@
+import { readFileSync, readdirSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { gunzipSync } from 'node:zlib';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { backUp, type BucketReport } from '../../nodes/lib/backup/backup';
+import { LineSplitter } from '../../nodes/lib/backup/lines';
+import { restoreCopies } from '../../nodes/lib/backup/restore';
+import { verifyCopies } from '../../nodes/lib/backup/verify';
+import { connect, type InfluxServer } from '../../nodes/lib/influx/server';
+import { awkwardLines, canonical, storeLines } from '../support/backup-points';
+import { rounds, seed } from '../support/campaign';
+import { atEndOfFile } from '../support/cleanup';
+import { targetKinds, type Target } from '../support/facade/targets';
+import { run } from '../support/processes';
+import { tempDirectory } from '../support/temp';
+
+const POINTS = rounds(2000, 100_000);
+const DAYS = 3;
+const never = new AbortController().signal;
+
+async function backUpBucket(source: InfluxServer, bucket: string, directory: string): Promise<BucketReport> {
+  const buckets = new Map([[bucket, { retention: (DAYS + 1) * 86_400 }]]);
+  const [report] = await backUp({ source, directory, buckets, keep: 0, signal: never });
+  if (!report) throw new Error('no report');
+  return report;
+}
+
+/** Every line of the copies of a bucket, by what the files hold. */
+function copiedLines(directory: string, bucket: string): string[] {
+  const folder = join(directory, bucket);
+  const files = readdirSync(folder).filter((name) => name.endsWith('.lp.gz'));
+  const texts = files.map((file) => gunzipSync(readFileSync(join(folder, file))).toString());
+  return texts
+    .flatMap((text) => new LineSplitter().push(text))
+    .map(canonical)
+    .sort();
+}
+
+function filesIn(directory: string, bucket: string): string[] {
+  return readdirSync(join(directory, bucket)).sort();
+}
+
+describe('copies of every version', () => {
+  const lines = awkwardLines(seed, POINTS, DAYS);
+  const opened: { target: Target; server: InfluxServer }[] = [];
+
+  beforeAll(async () => {
+    for (const { start } of targetKinds()) {
+      const target = await start();
+      opened.push({ target, server: connect(target.options) });
+    }
+  });
+
+  afterAll(async () => {
+    for (const { target, server } of opened) {
+      server.close();
+      await target.cleanUp();
+      target.assertHonest();
+    }
+  });
+
+  test(`hold the same ${POINTS} lines, and restore into every other version (seed ${seed})`, async () => {
+    for (const from of opened) {
+      const bucket = await from.target.createBucket();
+      await storeLines(from.server, bucket, lines);
+      const directory = tempDirectory('backup');
+      const report = await backUpBucket(from.server, bucket, directory);
+      expect(report).toMatchObject({ points: POINTS, faults: [], missing: 0 });
+      expect(report.error).toBeUndefined();
+      expect(report.omitted).toBeUndefined();
+      expect(copiedLines(directory, bucket)).toEqual(lines);
+      expect((await backUpBucket(from.server, bucket, directory)).copied).toEqual([]);
+
+      for (const to of opened) {
+        const into = await to.target.createBucket();
+        const [restored] = await restoreCopies({ directory, bucket, into, server: to.server, signal: never });
+        expect(restored).toMatchObject({ points: POINTS, written: POINTS, refused: 0 });
+        const again = tempDirectory('backup');
+        await backUpBucket(to.server, into, again);
+        expect(copiedLines(again, into)).toEqual(lines);
+        await to.target.cleanUp(...(to.target.options.version === '3' ? [into] : []));
+      }
+    }
+  });
+});
+
+describe('a disk for the copies', () => {
+  let target: Target;
+  let server: InfluxServer;
+
+  beforeAll(async () => {
+    const [kind] = targetKinds();
+    if (!kind) throw new Error('no InfluxDB');
+    target = await kind.start();
+    server = connect(target.options);
+  });
+
+  afterAll(() => server.close());
+
+  test('that is full fails the backup, and leaves the older copies good', async () => {
+    if (process.getuid?.() !== 0)
+      throw new Error('This test mounts a small tmpfs: run it as root, with the right to mount (CAP_SYS_ADMIN).');
+    const directory = tempDirectory('backup-tmpfs');
+    await run('mount', ['-t', 'tmpfs', '-o', 'size=1m', 'tmpfs', directory]);
+    atEndOfFile(async () => {
+      await run('umount', [directory]);
+    });
+    const bucket = await target.createBucket();
+    const before = awkwardLines(seed, 500, DAYS);
+    await storeLines(server, bucket, before);
+    expect((await backUpBucket(server, bucket, directory)).error).toBeUndefined();
+    const files = filesIn(directory, bucket);
+    const filler = join(directory, 'filler');
+    await run('sh', ['-c', `dd if=/dev/zero of=${filler} bs=4096 2>/dev/null || true`]);
+    const more = awkwardLines(seed + 1, 2000, DAYS);
+    await storeLines(server, bucket, more);
+    const report = await backUpBucket(server, bucket, directory);
+    expect(report.copied).toEqual([]);
+    expect(report.error).toContain('ENOSPC');
+    expect(filesIn(directory, bucket)).toEqual(files);
+    expect(copiedLines(directory, bucket)).toEqual(before);
+    const [verified] = await verifyCopies({ directory, bucket, signal: never });
+    expect(verified).toMatchObject({ points: 500, faults: [] });
+    rmSync(filler);
+    expect((await backUpBucket(server, bucket, directory)).error).toBeUndefined();
+    expect(copiedLines(directory, bucket)).toEqual([...before, ...more].sort());
+  });
+
+  const damages: [string, (path: string) => void][] = [
+    [
+      'a flipped bit',
+      (path) => {
+        const bytes = readFileSync(path);
+        const at = Math.floor(bytes.length / 2);
+        bytes.writeUInt8(bytes.readUInt8(at) ^ 1, at);
+        writeFileSync(path, bytes);
+      },
+    ],
+    ['a truncated file', (path) => truncateSync(path, 1000)],
+    ['a missing file', (path) => rmSync(path)],
+  ];
+
+  test.each(damages)('%s is found by verify, and nothing is restored', async (_, damage) => {
+    const directory = tempDirectory('backup');
+    const bucket = await target.createBucket();
+    await storeLines(server, bucket, awkwardLines(seed, 1000, DAYS));
+    await backUpBucket(server, bucket, directory);
+    const file = filesIn(directory, bucket).at(-2) ?? '';
+    damage(join(directory, bucket, file));
+    const [verified] = await verifyCopies({ directory, bucket, signal: never });
+    expect(verified?.faults).toHaveLength(1);
+    expect(verified?.faults[0]?.reason).toContain(file);
+    const into = await target.createBucket();
+    await expect(restoreCopies({ directory, bucket, into, server, signal: never })).rejects.toThrow(file);
+    expect(await target.query(into, 'SHOW FIELD KEYS')).not.toContain('series');
+  });
+});

@@ -1,0 +1,126 @@
+import { expect, it } from 'vitest';
+import { dueWindows, groupsOf } from '../../../nodes/lib/aggregate/due';
+import { markOfAll, RuleMarks, type Mark } from '../../../nodes/lib/aggregate/mark';
+import { Share } from '../../../nodes/lib/aggregate/share';
+import { statementOf } from '../../../nodes/lib/aggregate/statement';
+
+const MINUTE = 60_000;
+const RULE = { id: 'r', bucket: 'raw', measurement: 'm', every: MINUTE };
+const NOW = 100 * MINUTE;
+
+function marksOf(...windows: Partial<Mark>[]): RuleMarks {
+  const marks = new RuleMarks('a', RULE);
+  for (const window of windows) {
+    const mark = { ...markOfAll(window.start ?? 0, { event: 0, sensor: 0 }, 0), ...window };
+    marks.windows.set(mark.start, mark);
+  }
+  return marks;
+}
+
+function startsDue(marks: RuleMarks, more: Partial<Parameters<typeof dueWindows>[1]> = {}): number[] {
+  const options = { now: NOW, grace: 30_000, retention: 1000 * MINUTE, left: { event: 5, sensor: 5 }, ...more };
+  return dueWindows(marks, options).due.map(({ start }) => start / MINUTE);
+}
+
+it('waits for the end of the window and the grace', () => {
+  const marks = marksOf(
+    { start: 97 * MINUTE },
+    { start: 98 * MINUTE },
+    { start: 99 * MINUTE },
+    { start: 100 * MINUTE },
+  );
+  expect(startsDue(marks)).toEqual([97, 98]);
+  expect(startsDue(marks, { now: NOW + 29_999 })).toEqual([97, 98]);
+  expect(startsDue(marks, { now: NOW + 30_000 })).toEqual([97, 98, 99]);
+});
+
+it('waits until the chunks of both priorities have left the queue', () => {
+  const marks = marksOf(
+    { start: 0, before: { event: 5, sensor: 5 } },
+    { start: MINUTE, before: { event: 6, sensor: 0 } },
+    { start: 2 * MINUTE, before: { event: 0, sensor: 6 } },
+  );
+  expect(startsDue(marks)).toEqual([0]);
+});
+
+it('waits while late points keep coming, but not for ever', () => {
+  const late = { lastAt: NOW - 1000 };
+  const marks = marksOf(
+    { start: 0, ...late, firstAt: NOW - 2000 },
+    { start: MINUTE, ...late, firstAt: NOW - 70_000 },
+    { start: 2 * MINUTE, lastAt: NOW - 5000, firstAt: NOW - 5000 },
+  );
+  expect(startsDue(marks)).toEqual([1, 2]);
+});
+
+it('leaves windows alone whose points may not all be there any more', () => {
+  const marks = marksOf({ start: 0 }, { start: MINUTE }, { start: 2 * MINUTE });
+  const options = { now: NOW, grace: 0, retention: 100 * MINUTE, left: { event: 0, sensor: 0 } };
+  const { due, expired } = dueWindows(marks, options);
+  expect(expired.map(({ start }) => start)).toEqual([0]);
+  expect(due.map(({ start }) => start)).toEqual([MINUTE, 2 * MINUTE]);
+});
+
+it('puts windows together that follow each other and are about the same series', () => {
+  const some = (...names: string[]): Mark['series'] => new Set(names);
+  const many = some(...Array.from({ length: 50 }, (_, index) => `s${index}`));
+  const marks = marksOf(
+    ...[some('a'), some('b'), undefined, undefined, undefined].map((series, index) => ({
+      start: index * MINUTE,
+      series,
+    })),
+    ...[many, some('s1'), some('x')].map((series, index) => ({ start: (10 + index) * MINUTE, series })),
+  );
+  const groups = groupsOf([...marks.windows.values()], MINUTE, 2);
+  expect(groups.map((group) => group.map(({ start }) => start / MINUTE))).toEqual([
+    [0, 1],
+    [2, 3],
+    [4],
+    [10, 11],
+    [12],
+  ]);
+});
+
+it('reads the fields of a rule, of all series or some, whatever they are called', () => {
+  const rule = {
+    ...RULE,
+    measurement: 'a "b"',
+    into: 'x',
+    retention: 1,
+    fields: new Map([
+      ['f', []],
+      ['g\\', []],
+    ]),
+  };
+  const all = String.raw`SELECT "f", "g\\" FROM "a \"b\"" WHERE time >= 60000000000 AND time < 120000000000`;
+  expect(statementOf(rule, MINUTE, 2 * MINUTE, undefined)).toBe(`${all} GROUP BY *`);
+  expect(statementOf(rule, MINUTE, 2 * MINUTE, new Set(["m,d=a\\ b,e=it's", 'm,d=c']))).toBe(
+    String.raw`${all} AND (("d" = 'a b' AND "e" = 'it\'s') OR ("d" = 'c')) GROUP BY *`,
+  );
+  // Without tags it cannot be told apart from the others.
+  expect(statementOf(rule, MINUTE, 2 * MINUTE, new Set(['m,d=a', 'm']))).toBe(`${all} GROUP BY *`);
+});
+
+it('takes a part of the time while many points come or wait, and a larger one when it falls behind', () => {
+  let now = 0;
+  const share = new Share(() => now);
+  const busy = { arrived: 0, waiting: 10_000 };
+  const idle = { arrived: 0, waiting: 0 };
+  expect(share.allows(busy)).toBe(true);
+  now = 100;
+  share.took(0, 0);
+  expect(share.allows(busy)).toBe(false);
+  expect(share.allows(idle)).toBe(true);
+  now = 1599;
+  expect(share.allows(busy)).toBe(false);
+  now = 1600;
+  expect(share.allows(busy)).toBe(true);
+  now = 1700;
+  share.took(1600, 3_600_000);
+  now = 1900;
+  expect(share.allows(busy)).toBe(true);
+  now = 2000;
+  share.took(1900, 0);
+  now = 3000;
+  expect(share.allows({ arrived: 5000, waiting: 0 })).toBe(false);
+});
