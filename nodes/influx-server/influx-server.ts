@@ -1,6 +1,7 @@
 import type { Node, NodeAPI } from 'node-red';
 import { reasonOf } from '../lib/errors';
-import { connect, type ConnectOptions } from '../lib/influx/server';
+import { connect } from '../lib/influx/connect';
+import type { ConnectOptions } from '../lib/influx/server';
 
 import { configNode } from '../lib/runtime/config-nodes';
 import { EndpointError, addJsonEndpoint, secretMember, textMember } from '../lib/runtime/endpoint';
