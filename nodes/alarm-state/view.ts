@@ -1,4 +1,4 @@
-import { count, type StatusView } from '../lib/runtime/status';
+import { count, shortened, type StatusView } from '../lib/runtime/status';
 
 /** What the status of `alarm-state` is made of. */
 export interface AlarmTotals {
@@ -10,9 +10,6 @@ export interface AlarmTotals {
 /** As in core: the words of the catalogue, `alarm-state.status.<name>`. */
 type Translate = (name: string, values?: Record<string, string>) => string;
 
-/** The store's words are cut here; the log has them in full. */
-const REASON_LENGTH = 60;
-
 /** The status that tells an operator most. Alarms are the node's work, not its trouble: red is for what keeps it from that. */
 export function alarmView(
   trouble: string | undefined,
@@ -22,7 +19,7 @@ export function alarmView(
 ): StatusView {
   if (trouble !== undefined) return { intent: 'misconfigured', text: text(trouble) };
   if (storeProblem !== undefined)
-    return { intent: 'misconfigured', text: text('store', { reason: short(storeProblem) }) };
+    return { intent: 'misconfigured', text: text('store', { reason: shortened(storeProblem) }) };
   if (totals === undefined) return { intent: 'idle', text: text('waiting') };
   const raised = count(totals.raised);
   const silent = count(totals.silent);
@@ -31,8 +28,4 @@ export function alarmView(
   return totals.raised === 0
     ? { intent: 'working', text: text('silent', { silent }) }
     : { intent: 'working', text: text('both', { raised, silent }) };
-}
-
-function short(reason: string): string {
-  return reason.length <= REASON_LENGTH ? reason : `${reason.slice(0, REASON_LENGTH - 1)}…`;
 }

@@ -1,5 +1,5 @@
 import type { SessionState } from '../lib/mqtt/session';
-import { count, type StatusView } from '../lib/runtime/status';
+import { count, shortened, type StatusView } from '../lib/runtime/status';
 
 /** What the status of `iot-sign-publish` is made of. */
 export interface PublishState {
@@ -17,21 +17,19 @@ export interface PublishState {
 /** As in core: the words of the catalogue, `iot-sign-publish.status.<name>`. */
 type Translate = (name: string, values?: Record<string, string>) => string;
 
-const REASON_LENGTH = 60;
-
 /** The status that tells an operator most: what is broken first, then what is pending, then what was done. */
 export function publishView(state: PublishState, text: Translate): StatusView {
   const { trouble, storeProblem, connection, done, failed } = state;
   const pending = count(state.pending);
   if (trouble !== undefined) return { intent: 'misconfigured', text: text(trouble) };
   if (storeProblem !== undefined) {
-    return { intent: 'misconfigured', text: text('store', { reason: short(storeProblem) }) };
+    return { intent: 'misconfigured', text: text('store', { reason: shortened(storeProblem) }) };
   }
   switch (connection.state) {
     case 'connecting':
       return { intent: 'connecting', text: text('connecting', { pending }) };
     case 'trouble':
-      return { intent: 'trouble', text: text('trouble', { reason: short(connection.reason), pending }) };
+      return { intent: 'trouble', text: text('trouble', { reason: shortened(connection.reason), pending }) };
     case 'taken-over':
       return { intent: 'misconfigured', text: text('taken-over', { pending }) };
     case 'connected':
@@ -41,8 +39,4 @@ export function publishView(state: PublishState, text: Translate): StatusView {
         ? { intent: 'ok', text: text('done', { done: count(done) }) }
         : { intent: 'ok', text: text('failed', { done: count(done), failed: count(failed) }) };
   }
-}
-
-function short(reason: string): string {
-  return reason.length <= REASON_LENGTH ? reason : `${reason.slice(0, REASON_LENGTH - 1)}…`;
 }
