@@ -41,6 +41,7 @@ const NEEDS = [
   { name: 'openssl', package: 'openssl', found: () => find('openssl') },
   { name: 'g++, with gcc', package: 'g++', found: () => find('gcc') && find('g++') },
   { name: 'ip', package: 'iproute2', found: () => find('ip') },
+  { name: 'ps', package: 'procps', found: () => find('ps') },
 ];
 
 function missing() {
