@@ -85,7 +85,11 @@ describe.each([
     expect(failed).toMatchObject({ action: { state: 'failed' }, rejected: { code: 'uncertain', by: PUBLISH } });
     await rig.waitForReport('acknowledged', valveAction);
     await until('nothing is pending', async () => (await rig.pending()) === 0);
-    const codes = (await rig.log()).filter(({ code }) => code !== undefined);
+    const codes = await until(
+      'the failure is logged',
+      async () => (await rig.log()).filter(({ code }) => code !== undefined),
+      ({ length }) => length > 0,
+    );
     expect(codes).toMatchObject([{ id: relayAction, step: 'failed', code: 'uncertain' }]);
     await relay.stop();
     await valve.stop();
@@ -119,7 +123,11 @@ test('an action that has expired is not sent, or not performed', async () => {
   await relay.waitForLog();
   await relay.stop();
   expect(await relay.log()).toEqual([{ id: late, position: 2, outcome: 'expired' }]);
-  const ends = (await rig.log()).filter(({ step }) => step === 'failed').map(({ id, code }) => [id, code]);
+  const ends = await until(
+    'both are logged',
+    async () => (await rig.log()).filter(({ step }) => step === 'failed').map(({ id, code }) => [id, code]),
+    ({ length }) => length >= 2,
+  );
   expect(ends).toEqual([
     [unsent, 'expired'],
     [unanswered, 'unacknowledged'],
@@ -154,7 +162,7 @@ test('answers that are forged, moved, stale, from the future, retained or replay
   const id = await done(rig, VALVE, { position: 1 });
   await rig.waitForReport('published', id);
 
-  const bad: [code: string, topic: string, message: string, retain?: boolean][] = [
+  const bad: [code: string, topic: string, message: string][] = [
     ['malformed', ANSWERS, JSON.stringify({ id, ts: 1, ts_ns: 0 })],
     ['bad-signature', ANSWERS, answer(id, now, 'another secret')],
     ['bad-timestamp', ANSWERS, sign({ id }, SECRET)],
@@ -163,11 +171,13 @@ test('answers that are forged, moved, stale, from the future, retained or replay
     ['unknown-action', 'actions/hall/d2/valve/ack', answer(id)],
     ['unknown-action', ANSWERS, answer('0123456789abcdef')],
   ];
-  for (const [, topic, message] of bad) await publisher.publish(topic, message, { qos: 1 });
-  // Kept by the broker while we were away, it comes when we subscribe again.
+  // Kept by the broker while we were away, it comes when we subscribe again. First, while nothing is on the way to us that
+  // would come twice.
   rig.links.nodeRed.setOpen(false);
-  await publisher.publish('actions/hall/d3/valve/ack', answer(id), { qos: 0, retain: true });
+  await publisher.publish(ANSWERS, answer(id), { qos: 0, retain: true });
   rig.links.nodeRed.setOpen(true);
+  await until('it is counted', async () => (await rejected())['retained'] === 1);
+  for (const [, topic, message] of bad) await publisher.publish(topic, message, { qos: 1 });
   const counted = await until(
     'all are counted',
     rejected,
