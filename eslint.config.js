@@ -35,7 +35,7 @@ module.exports = tseslint.config(
             { group: ['**/runtime/*', '**/editor/*'], message: 'Only nodes may import lib/runtime and lib/editor.' },
             {
               regex:
-                '(hmac-verify|registry-route|influx-(write|provision|aggregate|backup|server)|iot-(registry|keyring))/',
+                '(hmac-verify|registry-route|influx-(write|provision|aggregate|backup|server)|alarm-state|iot-(sign-publish|registry|keyring))/',
               message: 'nodes/lib must not import a node.',
             },
           ],

@@ -3,6 +3,9 @@ import { defineConfig } from 'vitest/config';
 /** `npm run torture` runs the same tests at the numbers of a long campaign. */
 const patience = process.env['TORTURE'] === '1' ? 40 : 1;
 
+/** Most of a test with servers is waiting for them: two files at once share even two cores well. The campaigns get all. */
+const maxWorkers = patience === 1 ? 2 : 1;
+
 /** A tier a project: `unit` needs nothing but Node; the others run the real parts and are started by test/run.mjs. */
 export default defineConfig({
   test: {
@@ -15,7 +18,7 @@ export default defineConfig({
           include: ['test/system/**/*.test.ts'],
           testTimeout: 180_000 * patience,
           hookTimeout: 60_000,
-          fileParallelism: false,
+          maxWorkers,
         },
       },
       {
@@ -24,7 +27,7 @@ export default defineConfig({
           include: ['test/editor/**/*.test.ts'],
           testTimeout: 180_000,
           hookTimeout: 120_000,
-          fileParallelism: false,
+          maxWorkers,
         },
       },
       {

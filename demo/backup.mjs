@@ -30,7 +30,7 @@ function results() {
 
 /**
  * The copies of a bucket by what their files hold, not by what the node says:
- * a list of { day, file, points, lines, isIntact }.
+ * a list of { day, file, points, lines: text[], isIntact }.
  */
 export function copiesOf(bucket) {
   const manifests = readdirSync(backupDirectory(), { recursive: true })
@@ -42,7 +42,7 @@ export function copiesOf(bucket) {
       const copy = readFileSync(join(dirname(path), file));
       const isIntact = createHash('sha256').update(copy).digest('hex') === sha256;
       // None of the demo's strings has a line break.
-      const lines = gunzipSync(copy).toString().split('\n').filter(Boolean).length;
+      const lines = gunzipSync(copy).toString().split('\n').filter(Boolean);
       return { day, file: join(dirname(path), file), points, lines, isIntact };
     });
   });

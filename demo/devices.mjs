@@ -1,10 +1,5 @@
-import { createRequire } from 'node:module';
-import { join } from 'node:path';
 import { faults } from './faults.mjs';
-import { project } from './folder.mjs';
-
-const require = createRequire(import.meta.url);
-const dist = (path) => require(join(project, 'dist', 'lib', 'protocol', path));
+import { library } from './folder.mjs';
 
 const SENSORS = ['greenhouse/bed-1', 'greenhouse/bed-2', 'greenhouse/bed-3', 'cellar/shelf'];
 const SENSOR_SECONDS = 1;
@@ -30,8 +25,8 @@ export function timeNow(offsetSeconds = 0) {
 
 /** What signing takes: `sign(payload, device)` with the device's own key, made from the master secret. */
 function signer(masterSecret) {
-  const { signMessage } = dist('sign.js');
-  const { deriveDeviceKey, keyFromSecret, messageKey } = dist('key.js');
+  const { signMessage } = library('protocol/sign.js');
+  const { deriveDeviceKey, keyFromSecret, messageKey } = library('protocol/key.js');
   const master = keyFromSecret(masterSecret, 'text');
   return (payload, device) => signMessage(payload, messageKey(deriveDeviceKey(master, device)));
 }
@@ -39,10 +34,10 @@ function signer(masterSecret) {
 /**
  * The simulated devices: some that work, one that was offline and sends what it has kept, and one for each kind of fault.
  * Each has its own connection and its own key. `sent` counts what the broker was given, by what must become of it:
- * { sensor, late, alarm, rejected: { code: number } }.
+ * { sensor, late, alarm, raised, rejected: { code: number } }; `raised` are the alarms that begin.
  */
 export class Devices {
-  sent = { sensor: 0, late: 0, alarm: 0, rejected: {} };
+  sent = { sensor: 0, late: 0, alarm: 0, raised: 0, rejected: {} };
   /** When the first message may have been signed, in milliseconds. */
   startedAt = Date.now();
   /** Whose readings come late, and the starts of the minutes they belong to, in seconds since 1970. */
@@ -111,6 +106,7 @@ export class Devices {
       const message = this.#sign({ active, severity: 'high', ...timeNow() }, ALARM_DEVICE);
       await client.publishAsync(`alarms/${ALARM_DEVICE}/smoke`, message, { qos: 1 });
       this.sent.alarm += 1;
+      if (active) this.sent.raised += 1;
     });
   }
 

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { data, folder, project } from './folder.mjs';
+import { withActions, withOperations } from './operations.mjs';
 
 const PIPELINE = '01 - Store signed sensor messages in InfluxDB';
 const REGISTRY = '05 - Make InfluxDB match the registry';
@@ -19,14 +20,14 @@ const read = (name) => JSON.parse(readFileSync(join(project, 'examples', `${name
 const only = (nodes, type) => nodes.find((node) => node.type === type);
 
 /**
- * The flows of the import menu that the demo runs: the pipeline, and what keeps InfluxDB in order beside it. All use the
- * pipeline's InfluxDB, and the registry that also says what to aggregate.
+ * The flows of the import menu that the demo runs: the pipeline, with alarms and actions added to it, and what keeps
+ * InfluxDB in order beside it. All use the pipeline's InfluxDB, and the registry that also says what to aggregate.
  */
 export function readExamples() {
-  const pipeline = read(PIPELINE);
+  const pipeline = withOperations(read(PIPELINE));
   const backup = read(BACKUP);
   const aggregates = read(AGGREGATES);
-  const { document } = only(aggregates, 'iot-registry');
+  const document = withActions(only(aggregates, 'iot-registry').document);
   const others = [read(REGISTRY), aggregates, backup].flatMap((nodes) => besides(pipeline, nodes));
   const nodes = [...pipeline, ...others].map((node) => (node.type === 'iot-registry' ? { ...node, document } : node));
   return {

@@ -1,4 +1,5 @@
 import { mkdirSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -10,6 +11,11 @@ export const project = dirname(dirname(fileURLToPath(import.meta.url)));
  * it elsewhere, so that they do not meet a demo of yours.
  */
 export const data = process.env.DEMO_FOLDER ?? join(project, '.demo');
+
+const require = createRequire(import.meta.url);
+
+/** A file of `nodes/lib`, as built. */
+export const library = (path) => require(join(project, 'dist', 'lib', path));
 
 /** A folder inside the demo's data, made if it is not there. */
 export function folder(...names) {

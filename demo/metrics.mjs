@@ -11,19 +11,38 @@ function parse(text) {
   });
 }
 
-/**
- * The counts of the whole flow: { received, verified, routed, rejected: { code: number }, accepted, written, refused, queued }.
- */
-export async function readCounts({ url }) {
+async function readSamples({ url }) {
   const response = await fetch(`${url}/mqtt2influx/metrics`);
   if (!response.ok) throw new Error(`no metrics: ${response.status}`);
-  const samples = parse(await response.text());
-  const sum = (name, labels = {}) =>
+  return parse(await response.text());
+}
+
+function summing(samples) {
+  return (name, labels = {}) =>
     samples
       .filter((sample) => sample.name === `mqtt2influx_${name}`)
       .filter((sample) => Object.entries(labels).every(([label, value]) => sample.labels[label] === value))
       .reduce((total, sample) => total + sample.value, 0);
+}
 
+/** What became of alarms and actions: { raised, cleared, silent, acknowledged, failed }. */
+export async function readOperations(nodeRed) {
+  const sum = summing(await readSamples(nodeRed));
+  return {
+    raised: sum('messages_judged_total', { event: 'raised' }),
+    cleared: sum('messages_judged_total', { event: 'cleared' }),
+    silent: sum('alarms', { state: 'silent' }),
+    acknowledged: sum('actions_completed_total', { step: 'acknowledged' }),
+    failed: sum('actions_failed_total'),
+  };
+}
+
+/**
+ * The counts of the whole flow: { received, verified, routed, rejected: { code: number }, accepted, written, refused, queued }.
+ */
+export async function readCounts(nodeRed) {
+  const samples = await readSamples(nodeRed);
+  const sum = summing(samples);
   const rejected = {};
   for (const { name, labels, value } of samples) {
     const counts = name === 'mqtt2influx_messages_rejected_total' && labels.type !== 'influx-write' && value > 0;

@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { existsSync, readFileSync, readdirSync, statSync } from 'node:fs';
+import { existsSync, lstatSync, readFileSync, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { Failure } from './failure.mjs';
 import { project } from './folder.mjs';
@@ -13,12 +13,18 @@ export function prepare() {
   if (Number.parseInt(process.versions.node, 10) < MINIMUM_NODE) {
     throw new Failure(`This needs Node.js ${MINIMUM_NODE} or later; here is ${process.versions.node}.`);
   }
-  // npm writes this file last, so a broken installation does not have it.
-  const installed = changedAt(join(project, 'node_modules', '.package-lock.json'));
-  if (installed < changedAt(join(project, 'package-lock.json'))) {
+  if (!isInstalled()) {
     step('Installing packages (npm ci), about a minute …', ...npm('ci', '--no-audit', '--no-fund'));
   }
   if (builtAt() < newestSource()) step('Building …', process.execPath, [join(project, 'build.mjs')]);
+}
+
+/** Also what belongs to another folder, as in a worktree: npm would empty that. */
+function isInstalled() {
+  const modules = join(project, 'node_modules');
+  if (existsSync(modules) && lstatSync(modules).isSymbolicLink()) return true;
+  // npm writes this file last, so a broken installation does not have it.
+  return changedAt(join(modules, '.package-lock.json')) >= changedAt(join(project, 'package-lock.json'));
 }
 
 function step(title, program, args) {

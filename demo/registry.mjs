@@ -1,11 +1,9 @@
-import { createRequire } from 'node:module';
-import { join } from 'node:path';
 import { Failure } from './failure.mjs';
-import { project } from './folder.mjs';
+import { library } from './folder.mjs';
 
 /** The buckets of a registry document: a list of [name, retention in seconds]. */
 export function registeredBuckets(document) {
-  const { loadRegistry } = createRequire(import.meta.url)(join(project, 'dist', 'lib', 'registry', 'load.js'));
+  const { loadRegistry } = library('registry/load.js');
   const { registry, faults } = loadRegistry(document);
   if (faults) throw new Failure(`The example's registry has faults: ${JSON.stringify(faults)}`);
   return [...registry.buckets].map(([name, { retention }]) => [name, retention]);

@@ -20,6 +20,7 @@ import { prepare } from './prepare.mjs';
 import { registeredBuckets } from './registry.mjs';
 import { awaitSubscriptions } from './subscriptions.mjs';
 import { awaitBuckets, showUpkeep } from './upkeep.mjs';
+import { showOperations, Valve } from './valve.mjs';
 
 const CHECK_SECONDS = 6;
 const USAGE = 'Usage: npm start            until Ctrl-C\n       npm start -- --check for some seconds, with a verdict';
@@ -69,9 +70,10 @@ async function start() {
   await awaitBuckets(influxdb, buckets);
   const probes = await awaitSubscriptions(nodeRed, brokerPort);
   parts.devices = await Devices.start({ brokerPort, masterSecret, malformed: probes });
+  parts.valve = await Valve.start({ nodeRed, brokerPort, masterSecret });
   explain(influxdb, nodeRed, masterSecret);
   parts.hideCounts = showCounts(nodeRed);
-  return { influxdb, nodeRed, buckets, buttons, devices: parts.devices };
+  return { influxdb, nodeRed, buckets, buttons, devices: parts.devices, valve: parts.valve };
 }
 
 function explain(influxdb, nodeRed, masterSecret) {
@@ -81,7 +83,7 @@ function explain(influxdb, nodeRed, masterSecret) {
   InfluxDB   ${influxdb.url}   ${influxdb.name}
              ${showCommand(influxdb, 'raw', 'climate')}
   Counts     ${nodeRed.url}/mqtt2influx/metrics
-  A device   python3 examples/devices/python/device.py --port ${parts.broker.port} --protocol 3.1.1 --master-secret "${masterSecret}"
+  A device   python3 examples/devices/python/sensor.py --port ${parts.broker.port} --protocol 3.1.1 --master-secret "${masterSecret}"
   Data       ${relative(project, data)}/   logs: ${relative(project, data)}/logs/
 
 Devices send; some of them are faulty on purpose. The flow is put in anew on every start. Ctrl-C stops everything.
@@ -91,7 +93,7 @@ Devices send; some of them are faulty on purpose. The flow is put in anew on eve
 async function runCheck(running) {
   const ended = await Promise.race([stopped, sleep(CHECK_SECONDS * 1000, 'enough')]);
   if (ended !== 'enough') throw new Failure('The check was interrupted.');
-  await parts.devices.stop();
+  await Promise.all([parts.devices.stop(), parts.valve.stop()]);
   parts.hideCounts();
   return Promise.race([check(running), stopped]);
 }
@@ -101,7 +103,7 @@ async function main() {
   const running = await Promise.race([start(), stopped]);
   if (running === 'stopped') return !checking;
   if (checking) return (await runCheck(running)) === true;
-  await Promise.race([showUpkeep(running, say), stopped]);
+  await Promise.race([Promise.all([showUpkeep(running, say), showOperations(running.nodeRed, say)]), stopped]);
   await stopped;
   return true;
 }
@@ -116,6 +118,7 @@ try {
 parts.hideCounts?.();
 console.log('Stopping …');
 parts.devices?.abandon();
+parts.valve?.abandon();
 await children.stop();
 await parts.broker?.stop();
 process.exit(success ? 0 : 1);

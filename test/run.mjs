@@ -6,7 +6,7 @@
 //   npm test -- --tier system test/system/x.test.ts -t 'a name'     the rest goes to vitest
 import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { install, installRuntime, root, run } from './support/install.mjs';
+import { install, installMicroPython, installRuntime, root, run } from './support/install.mjs';
 import { provideNeeds } from './support/needs.mjs';
 
 const results = join(root, 'test/results');
@@ -99,7 +99,8 @@ if (options.torture) process.env.TORTURE = '1';
 const ready =
   step('Install', () => install(root)) &&
   step('Node-RED 5 and its Node', installRuntime) &&
-  step('mosquitto, InfluxDB, Chromium, Python', provideNeeds) &&
+  step('MicroPython', installMicroPython) &&
+  step('mosquitto, InfluxDB, Chromium, Python, C', provideNeeds) &&
   step('Build', () => run(process.execPath, [join(root, 'build.mjs')]));
 if (!ready) finish();
 

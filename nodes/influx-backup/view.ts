@@ -1,5 +1,5 @@
 import type { Progress } from '../lib/backup/progress';
-import { count, type StatusView } from '../lib/runtime/status';
+import { count, shortened, type StatusView } from '../lib/runtime/status';
 import type { Result } from './perform';
 
 /** What the status of `influx-backup` is made of. */
@@ -17,14 +17,11 @@ export interface BackupState {
 /** As in core: the words of the catalogue, `influx-backup.status.<name>`. */
 type Translate = (name: string, values?: Record<string, string>) => string;
 
-/** Reasons are cut here; the log has them in full. */
-const REASON_LENGTH = 60;
-
 /** The status that tells an operator most: what is going on, then what is wrong, then what was done. */
 export function backupView(state: BackupState, text: Translate): StatusView {
   const { working, failure, result, next } = state;
   if (working) return { intent: 'working', text: workingText(working, text) };
-  if (failure !== undefined) return { intent: 'trouble', text: text('failed', { reason: short(failure) }) };
+  if (failure !== undefined) return { intent: 'trouble', text: text('failed', { reason: shortened(failure) }) };
   if (result) return viewOfResult(result, text);
   return next
     ? { intent: 'idle', text: text('next', { time: timeText(next) }) }
@@ -44,7 +41,7 @@ function viewOfResult(result: Result, text: Translate): StatusView {
       const { missing, copied, points, buckets } = result;
       if (missing > 0) return { intent, text: text('missing', { missing: count(missing) }) };
       const fault = buckets.flatMap(({ faults, omitted }) => [...faults, ...(omitted ? [omitted.reason] : [])])[0];
-      if (fault !== undefined) return { intent, text: text('fault', { reason: short(fault) }) };
+      if (fault !== undefined) return { intent, text: text('fault', { reason: shortened(fault) }) };
       const name = copied === 0 ? 'unchanged' : copied === 1 ? 'copied-day' : 'copied';
       return { intent, text: text(name, { days: count(copied), points: count(points) }) };
     }
@@ -66,8 +63,4 @@ function timeText(time: Date): string {
   const two = (value: number): string => String(value).padStart(2, '0');
   const day = `${time.getFullYear()}-${two(time.getMonth() + 1)}-${two(time.getDate())}`;
   return `${day} ${two(time.getHours())}:${two(time.getMinutes())}`;
-}
-
-function short(reason: string): string {
-  return reason.length <= REASON_LENGTH ? reason : `${reason.slice(0, REASON_LENGTH - 1)}…`;
 }

@@ -1,4 +1,4 @@
-import { count, type StatusView } from '../lib/runtime/status';
+import { count, shortened, type StatusView } from '../lib/runtime/status';
 import { isInOrder, type Drift } from './drift';
 
 /** What the status of `influx-provision` is made of. */
@@ -13,21 +13,14 @@ export interface ProvisionState {
 /** As in core: the words of the catalogue, `influx-provision.status.<name>`. */
 type Translate = (name: string, values?: Record<string, string>) => string;
 
-/** The server's words are cut here; the error has them in full. */
-const REASON_LENGTH = 60;
-
 /** The status that tells an operator most: what is broken, what is being done, then what is not in order. */
 export function provisionView({ working, failure, drift }: Readonly<ProvisionState>, text: Translate): StatusView {
   if (working !== undefined) return { intent: 'working', text: text(working) };
-  if (failure !== undefined) return { intent: 'trouble', text: short(failure) };
+  if (failure !== undefined) return { intent: 'trouble', text: shortened(failure) };
   if (!drift) return { intent: 'idle', text: text('waiting') };
   const differences = (['missing', 'different', 'surplus'] as const)
     .filter((name) => drift[name] > 0)
     .map((name) => text(name, { count: count(drift[name]) }));
   if (!isInOrder(drift)) return { intent: 'trouble', text: differences.join(' · ') };
   return { intent: 'ok', text: [text('in-order'), ...differences].join(' · ') };
-}
-
-function short(reason: string): string {
-  return reason.length <= REASON_LENGTH ? reason : `${reason.slice(0, REASON_LENGTH - 1)}…`;
 }

@@ -1,7 +1,8 @@
 import { Aggregator, type AggregatorListener } from '../lib/aggregate/aggregator';
 import { Marks } from '../lib/aggregate/marks';
 import { PackError, reasonOf } from '../lib/errors';
-import { connect, type ConnectOptions, type InfluxServer } from '../lib/influx/server';
+import { connect } from '../lib/influx/connect';
+import type { ConnectOptions, InfluxServer } from '../lib/influx/server';
 import { Writer, type BucketState, type RefusedPoint, type WrittenBatch } from '../lib/influx/writer';
 import { PointQueue, type Priority, type QueueTotals, type StoredCallback } from '../lib/store/queue';
 import { Store } from '../lib/store/store';

@@ -1,14 +1,14 @@
-import { join } from 'node:path';
 import type { Node, NodeAPI } from 'node-red';
 import { reasonOf } from '../lib/errors';
-import { connect, type ConnectOptions } from '../lib/influx/server';
+import { connect } from '../lib/influx/connect';
+import type { ConnectOptions } from '../lib/influx/server';
 
 import { configNode } from '../lib/runtime/config-nodes';
 import { EndpointError, addJsonEndpoint, secretMember, textMember } from '../lib/runtime/endpoint';
 import { addCollector, serveMetrics } from '../lib/runtime/metrics';
 import { MinuteLog } from '../lib/runtime/minute-log';
+import { storeDirectory } from '../lib/runtime/store-directory';
 import { tlsOptionsOf } from '../lib/runtime/tls-options';
-import { inUserDirectory } from '../lib/runtime/user-directory';
 import {
   DEFAULT_QUEUE_LIMIT,
   DEFAULT_TIMEOUT,
@@ -44,7 +44,7 @@ export default function register(RED: NodeAPI): void {
     };
     try {
       this.delivery = new Delivery({
-        directory: storeDirectory(),
+        directory: storeDirectory(RED),
         server: this.id,
         limitBytes: (Number(config.queueLimit) || DEFAULT_QUEUE_LIMIT) * MEGABYTE,
         connection: connectionOptions(config, this.credentials),
@@ -105,12 +105,6 @@ export default function register(RED: NodeAPI): void {
       connection.close();
     }
   });
-
-  function storeDirectory(): string {
-    const { influxServerStore } = RED.settings as { influxServerStore?: unknown };
-    const chosen = typeof influxServerStore === 'string' && influxServerStore !== '' ? influxServerStore : undefined;
-    return inUserDirectory(RED, chosen ?? join('mqtt2influx', 'store'));
-  }
 
   function connectionOptions(
     settings: ConnectionSettings,

@@ -1,4 +1,4 @@
-import { count, type StatusView } from '../lib/runtime/status';
+import { count, shortened, type StatusView } from '../lib/runtime/status';
 
 /** What the status of `influx-write` is made of. */
 export interface WriteState {
@@ -18,9 +18,6 @@ type Translate = (name: string, values?: Record<string, string>) => string;
 
 /** A queue up to this size is the writer at work, not a backlog. */
 const BATCH = 5000;
-/** The server's words are cut here; the log has them in full. */
-const REASON_LENGTH = 60;
-
 /** The status that tells an operator most: what is broken first, then what is waiting, then what was done; lost points always. */
 export function writeView(state: WriteState, text: Translate): StatusView {
   const view = viewOfDelivery(state, text);
@@ -31,18 +28,14 @@ export function writeView(state: WriteState, text: Translate): StatusView {
 function viewOfDelivery(state: WriteState, text: Translate): StatusView {
   const { storeProblem, trouble, written, refused, queued } = state;
   if (storeProblem !== undefined)
-    return { intent: 'misconfigured', text: text('store', { reason: short(storeProblem) }) };
+    return { intent: 'misconfigured', text: text('store', { reason: shortened(storeProblem) }) };
   if (trouble) {
     const intent = trouble.needsOperator ? 'misconfigured' : 'trouble';
-    return { intent, text: text('trouble', { reason: short(trouble.reason), queued: count(queued) }) };
+    return { intent, text: text('trouble', { reason: shortened(trouble.reason), queued: count(queued) }) };
   }
   if (queued > BATCH) return { intent: 'working', text: text('queued', { queued: count(queued) }) };
   if (written + refused + queued === 0) return { intent: 'idle', text: text('waiting') };
   return refused === 0
     ? { intent: 'ok', text: text('written', { written: count(written) }) }
     : { intent: 'ok', text: text('refused', { written: count(written), refused: count(refused) }) };
-}
-
-function short(reason: string): string {
-  return reason.length <= REASON_LENGTH ? reason : `${reason.slice(0, REASON_LENGTH - 1)}…`;
 }

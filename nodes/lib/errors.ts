@@ -20,7 +20,9 @@ export type ErrorCode =
   /** windows could not be aggregated; they stay marked */
   | 'aggregate-failed'
   /** a backup, its proof or a restore could not be done, or not to its end */
-  | 'backup-failed';
+  | 'backup-failed'
+  /** there is no connection to the MQTT broker, and the message cannot wait for one */
+  | 'broker-unavailable';
 
 /** An error with a stable code. `cause` holds what the operating system or a library said. */
 export class PackError extends Error {

@@ -41,6 +41,8 @@ describe.each(LOOKS)('Node-RED $runtime, $scheme', ({ runtime, scheme }) => {
       'provision influx',
       'aggregate influx',
       'back up influx',
+      'alarm state',
+      'sign and publish',
     ]);
     expect(await editor.invalidNodes()).toEqual([]);
     await category.scrollIntoViewIfNeeded();
@@ -172,6 +174,54 @@ describe.each(LOOKS)('Node-RED $runtime, $scheme', ({ runtime, scheme }) => {
     await editor.editNode('backup');
     expect(await editor.value('#node-input-directory')).toBe('/mnt/backup');
     expect(await editor.value('#node-input-keep')).toBe('90');
+    await editor.cancel();
+  });
+
+  test('alarm-state', async () => {
+    await editor.editNode('alarms');
+    expect(await editor.wrongFields()).toEqual([]);
+    await editor.type('#node-input-name', 'smoke and water');
+    await editor.type('#node-input-onDelay', '-1');
+    await editor.type('#node-input-offDelay', '90000');
+    await editor.tabTo('#node-input-name');
+    expect(await editor.wrongFields()).toEqual(['node-input-offDelay', 'node-input-onDelay']);
+    expect(await editor.fault('#node-input-onDelay')).toContain('must be whole seconds from 0 to 86400');
+    await look('alarm-state-faults');
+    await editor.type('#node-input-onDelay', '5');
+    await editor.type('#node-input-offDelay', '30');
+    await editor.tabTo('#node-input-btn-registry-add');
+    await look('alarm-state');
+    await editor.save();
+    const options = { name: 'smoke and water', registry: 'registry', onDelay: '5', offDelay: '30' };
+    expect(await saved('alarms')).toMatchObject(options);
+
+    await editor.editNode('alarms');
+    expect(await editor.value('#node-input-onDelay')).toBe('5');
+    expect(await editor.value('#node-input-offDelay')).toBe('30');
+    await editor.cancel();
+  });
+
+  test('iot-sign-publish', async () => {
+    await editor.editNode('publish');
+    expect(await editor.wrongFields()).toEqual([]);
+    await editor.type('#node-input-name', 'to the valves');
+    await editor.type('#node-input-expires', '0');
+    await editor.tabTo('#node-input-name');
+    expect(await editor.wrongFields()).toEqual(['node-input-expires']);
+    expect(await editor.fault('#node-input-expires')).toContain('must be whole seconds from 1 to 86400');
+    await editor.type('#node-input-expires', '15');
+    for (const option of ['registry', 'keyring', 'broker', 'server']) {
+      await editor.tabTo(`#node-input-btn-${option}-add`);
+    }
+    await look('iot-sign-publish');
+    await editor.save();
+    expect(await saved('publish')).toMatchObject({
+      ...{ name: 'to the valves', registry: 'registry', keyring: 'keyring', broker: 'broker', server: 'server' },
+      expires: '15',
+    });
+
+    await editor.editNode('publish');
+    expect(await editor.value('#node-input-expires')).toBe('15');
     await editor.cancel();
   });
 
@@ -344,6 +394,7 @@ describe.each(LOOKS)('Node-RED $runtime, $scheme', ({ runtime, scheme }) => {
 
   test.each([
     ...['hmac-verify', 'registry-route', 'influx-write', 'influx-provision', 'influx-aggregate', 'influx-backup'],
+    ...['alarm-state', 'iot-sign-publish'],
     ...['iot-registry', 'iot-keyring', 'influx-server'],
   ])('help of %s', async (type) => {
     expect(await editor.showHelp(type)).toContain('Details');

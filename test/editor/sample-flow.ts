@@ -1,6 +1,7 @@
+import { brokerNode } from '../support/flows';
 import type { FlowNode } from '../support/node-red';
 
-/** A flow with one of each of our nodes, as a person has saved it. */
+/** A flow with one of each of our nodes, as a person has saved it, and a broker. */
 export function sampleFlow(influxUrl = 'http://localhost:8086'): FlowNode[] {
   return [
     { id: 'registry', type: 'iot-registry', name: '', version: 1, source: 'inline', document: DOCUMENT, file: '' },
@@ -97,6 +98,33 @@ export function sampleFlow(influxUrl = 'http://localhost:8086'): FlowNode[] {
       y: 320,
       wires: [[], []],
     },
+    {
+      id: 'alarms',
+      type: 'alarm-state',
+      name: '',
+      version: 1,
+      registry: 'registry',
+      onDelay: 0,
+      offDelay: 0,
+      x: 640,
+      y: 180,
+      wires: [[], []],
+    },
+    {
+      id: 'publish',
+      type: 'iot-sign-publish',
+      name: '',
+      version: 1,
+      registry: 'registry',
+      keyring: 'keyring',
+      broker: 'broker',
+      server: 'server',
+      expires: 60,
+      x: 420,
+      y: 180,
+      wires: [[], [], []],
+    },
+    brokerNode('broker', 1883),
   ];
 }
 

@@ -22,7 +22,7 @@ function pythonDeviceKey(master: string, device: string): string {
   return execFileSync(python, ['-c', program, master, device], { encoding: 'utf8' }).trim();
 }
 
-describe.each(LOOKS.filter(({ scheme }) => scheme === 'light'))('Node-RED $runtime', ({ runtime, scheme }) => {
+describe.each(LOOKS)('Node-RED $runtime, $scheme', ({ runtime, scheme }) => {
   let nodeRed: NodeRed;
 
   beforeAll(async () => {

@@ -147,7 +147,8 @@ describe.each(types)('%s', (type) => {
     ]);
     // Some groups are asked for by the last part of the key: `${type}.status.${name}`.
     const parts = own.flatMap(templatePartsOf);
-    const words = new Set(own.flatMap(stringsOf));
+    const library = tarball.files.filter((file) => /^dist\/lib\/.*\.js$/.test(file)).map((file) => tarball.read(file));
+    const words = new Set([...own, ...library].flatMap(stringsOf));
     const tails = own.flatMap(templateTailsOf).filter((tail) => tail !== '');
     const isWord = (name: string) =>
       words.has(name) || tails.some((tail) => name.endsWith(tail) && words.has(name.slice(0, -tail.length)));
@@ -189,6 +190,8 @@ describe('help', () => {
   test.each([
     ['hmac-verify', 'hmac-verify/verify.ts', 'VerifyCode'],
     ['registry-route', 'registry-route/route.ts', 'RouteCode'],
+    ['alarm-state', 'alarm-state/intake.ts', 'IgnoreCode'],
+    ['iot-sign-publish', 'lib/action/record.ts', 'FailureCode'],
   ])('%s explains every code of a rejection', (type, file, union) => {
     const codes = unionMembers(source(file), union);
     expect(codes.filter((code) => !help(type).includes(`<code>${code}</code>:`))).toEqual([]);

@@ -5,6 +5,8 @@ const PASSED: Record<string, string> = {
   'hmac-verify': 'mqtt2influx_messages_verified_total',
   'registry-route': 'mqtt2influx_messages_routed_total',
   'influx-write': 'mqtt2influx_messages_accepted_total',
+  'alarm-state': 'mqtt2influx_messages_judged_total',
+  'iot-sign-publish': 'mqtt2influx_messages_signed_total',
 };
 
 /** Sums of one node, as the metrics have them. */

@@ -1,4 +1,4 @@
-import { connect } from '../../nodes/lib/influx/server';
+import { connect } from '../../nodes/lib/influx/connect';
 import { storeLines } from './backup-points';
 import { startCollector, type Collector, type CollectedMessage } from './collector';
 import { collectNode, ids, withCredentials } from './flows';

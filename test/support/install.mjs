@@ -34,3 +34,8 @@ export function installRuntime() {
   console.error(`${node} is missing: npm must be allowed to run the install script of the package "node".`);
   return false;
 }
+
+/** The interpreter that the device code for MicroPython is tested under. */
+export function installMicroPython() {
+  return install(join(root, 'test/runtimes/micropython'));
+}

@@ -1,9 +1,9 @@
-import { writeFileSync } from 'node:fs';
+import { rmSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import type { Certificates } from './certificates';
 import { freePort } from './ports';
-import { startChild, type Child } from './processes';
+import { run, startChild, type Child } from './processes';
 import { tempDirectory } from './temp';
 import { until } from './until';
 
@@ -12,6 +12,14 @@ export interface MosquittoOptions {
   maxQueuedMessages?: number;
   /** Listen with TLS. */
   tls?: Certificates;
+  /** Only clients that have a certificate of the same authority. */
+  requireCertificate?: boolean;
+  /** Keep sessions and messages on disk, as an orderly stop leaves them. Default: nothing is kept. */
+  persistence?: boolean;
+  /** Lines of an access control list; default: everybody may do everything. */
+  acl?: string[];
+  /** Only these users: name and password. */
+  users?: Record<string, string>;
   /** More lines for the configuration file. */
   configuration?: string[];
 }
@@ -25,12 +33,18 @@ export interface Mosquitto {
   waitForSubscription(filter: string, since?: number): Promise<void>;
   mark(): number;
   kill(): Promise<void>;
+  /** SIGSTOP: the kernel still takes what is sent, nothing is answered. */
+  freeze(): Promise<void>;
   stop(): Promise<void>;
+  /** Client ids of the clients that have connected, in their order, since a `mark()`. */
+  clientIds(since?: number): string[];
   /** Starts it again on the same port. */
   restart(): Promise<void>;
+  /** Removes what it has kept on disk; while it is stopped. */
+  forget(): void;
 }
 
-function isListening(port: number): Promise<boolean> {
+export function isListening(port: number): Promise<boolean> {
   return new Promise((resolve) => {
     const socket = connect(port, '127.0.0.1');
     socket.once('connect', () => {
@@ -45,12 +59,17 @@ function isListening(port: number): Promise<boolean> {
 export async function startMosquitto(options: MosquittoOptions = {}): Promise<Mosquitto> {
   const { tls } = options;
   const port = await freePort();
-  const configuration = join(tempDirectory('mosquitto'), 'mosquitto.conf');
+  const directory = tempDirectory('mosquitto');
+  const configuration = join(directory, 'mosquitto.conf');
+  const file = (name: string): string => join(directory, name);
   const lines = [
     `listener ${port} 127.0.0.1`,
     ...(tls ? [`cafile ${tls.authority}`, `certfile ${tls.certificate}`, `keyfile ${tls.key}`] : []),
-    'allow_anonymous true',
-    'persistence false',
+    ...(options.requireCertificate ? ['require_certificate true'] : []),
+    `allow_anonymous ${options.users ? 'false' : 'true'}`,
+    ...(options.users ? [`password_file ${file('passwords')}`] : []),
+    ...(options.acl ? [`acl_file ${file('acl')}`] : []),
+    ...(options.persistence ? ['persistence true', `persistence_location ${directory}/`] : ['persistence false']),
     `max_queued_messages ${options.maxQueuedMessages ?? 0}`,
     'max_inflight_messages 1000',
     ...['error', 'warning', 'notice', 'subscribe'].map((type) => `log_type ${type}`),
@@ -59,6 +78,12 @@ export async function startMosquitto(options: MosquittoOptions = {}): Promise<Mo
     ...(options.configuration ?? []),
   ];
   writeFileSync(configuration, `${lines.join('\n')}\n`);
+  if (options.acl) writeFileSync(file('acl'), `${options.acl.join('\n')}\n`);
+  if (options.users) {
+    const passwords = Object.entries(options.users).map(([name, password]) => `${name}:${password}\n`);
+    writeFileSync(file('passwords'), passwords.join(''), { mode: 0o600 });
+    await run('mosquitto_passwd', ['-U', file('passwords')]);
+  }
 
   let child: Child;
   const start = async (): Promise<void> => {
@@ -83,6 +108,9 @@ export async function startMosquitto(options: MosquittoOptions = {}): Promise<Mo
       );
     },
     kill: () => child.kill(),
+    freeze: () => child.kill('SIGSTOP'),
+    clientIds: (since = 0) =>
+      Array.from(child.output(since).matchAll(/New client connected from \S+ as (\S+) /g), ([, id = '']) => id),
     async stop() {
       await child.stop();
     },
@@ -90,5 +118,6 @@ export async function startMosquitto(options: MosquittoOptions = {}): Promise<Mo
       if (child.isRunning()) await child.stop();
       await start();
     },
+    forget: () => rmSync(file('mosquitto.db'), { force: true }),
   };
 }

@@ -39,6 +39,9 @@ const NEEDS = [
   { name: 'chromium', package: 'chromium', found: () => find('chromium'), variable: 'TEST_CHROMIUM' },
   { name: 'python3 with paho-mqtt', package: 'python3-paho-mqtt', found: pythonWithPaho, variable: 'TEST_PYTHON' },
   { name: 'openssl', package: 'openssl', found: () => find('openssl') },
+  { name: 'g++, with gcc', package: 'g++', found: () => find('gcc') && find('g++') },
+  { name: 'ip', package: 'iproute2', found: () => find('ip') },
+  { name: 'ps', package: 'procps', found: () => find('ps') },
 ];
 
 function missing() {

@@ -162,10 +162,11 @@ export async function startNodeRed(options: NodeRedOptions): Promise<NodeRed> {
       name: `Node-RED ${runtime}`,
       env,
       cwd: userDir,
-      // Not the log line "Started flows": the first request after it is not always answered.
+      // Not the log line "Started flows": the first request after it is not always answered. Flows are read after Node-RED has
+      // begun to answer: what is deployed before that would be lost.
       ready: async () => {
-        const answer = await fetch(`${url}/settings`);
-        return answer.ok || answer.status === 401;
+        const answers = await Promise.all(['settings', 'flows'].map((path) => fetch(`${url}/${path}`)));
+        return answers.every(({ ok, status }) => ok || status === 401);
       },
     });
     if (options.flows) await waitForLog(/Started flows|Waiting for missing types|Flows stopped/);

@@ -2,9 +2,12 @@ import { randomInt } from 'node:crypto';
 import { createServer } from 'node:net';
 
 // Below the range from which the system takes ports for outgoing connections, so that a server that is stopped and
-// started again finds its port free.
+// started again finds its port free. Test files that run at the same time take theirs from ranges of their own, so that
+// none takes a port whose server is only just starting, or is stopped for a while.
 const FIRST = 20_000;
-const LAST = 32_000;
+const RANGE = 1_500;
+const RANGES = 8;
+const first = FIRST + (Number(process.env['VITEST_POOL_ID'] ?? 0) % RANGES) * RANGE;
 const given = new Set<number>();
 
 function isFree(port: number): Promise<boolean> {
@@ -18,7 +21,7 @@ function isFree(port: number): Promise<boolean> {
 /** A loopback port nobody listens on, and that this process has not been given before. */
 export async function freePort(): Promise<number> {
   for (;;) {
-    const port = randomInt(FIRST, LAST);
+    const port = randomInt(first, first + RANGE);
     if (given.has(port)) continue;
     given.add(port);
     if (await isFree(port)) return port;

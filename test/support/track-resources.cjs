@@ -11,7 +11,7 @@ createHook({
     if (!TYPES.has(type)) return;
     const { stack } = new Error(type);
     if (
-      /[\\/]dist[\\/](lib|hmac-verify|registry-route|influx-write|influx-server|iot-registry|iot-keyring)[\\/]/.test(
+      /[\\/]dist[\\/](lib|hmac-verify|registry-route|influx-write|alarm-state|iot-sign-publish|influx-server|iot-registry|iot-keyring)[\\/]/.test(
         stack,
       )
     ) {

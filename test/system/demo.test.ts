@@ -14,9 +14,13 @@ const CODES = [
   'invalid-payload',
 ];
 
-const POINTS = ['sensor points in InfluxDB', 'late points in InfluxDB', 'readings in minute 1', 'readings in minute 2'];
-const BUCKETS = ['raw', 'averages', 'events'].map((name) => `retention of ${name}, s`);
-const COPIES = ['raw', 'events'].map((name) => `copied of ${name}, \\d{4}-\\d\\d-\\d\\d`);
+const COUNTED = [
+  ...['sensor points in InfluxDB', 'late points in InfluxDB', 'readings in minute 1', 'readings in minute 2'],
+  ...['alarms raised', 'alarms cleared', 'changes in InfluxDB'],
+  ...['actions performed', 'actions acknowledged', 'their steps in InfluxDB'],
+  ...['raw', 'averages', 'events'].map((name) => `retention of ${name}, s`),
+  ...['raw', 'events'].map((name) => `copied of ${name}, \\d{4}-\\d\\d-\\d\\d`),
+];
 
 /** Without the variables that name an InfluxDB to the demo, but for the given ones. */
 function environment(folder: string, variables: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
@@ -24,7 +28,6 @@ function environment(folder: string, variables: NodeJS.ProcessEnv): NodeJS.Proce
   return { ...Object.fromEntries(inherited), DEMO_FOLDER: folder, ...variables };
 }
 
-/** Command lines of processes that work in the folder. */
 /** The processes that work in the folder or name it; Node-RED replaces its command line, so that alone does not tell. */
 async function leftIn(folder: string): Promise<string[]> {
   const processes = await run('ps', ['-ww', '-eo', 'pid=,args=']);
@@ -45,7 +48,7 @@ async function expectCheckPasses(variables: NodeJS.ProcessEnv = {}): Promise<voi
   const { code } = await child.exited;
   expect(child.output()).toMatch(/\n\d+ passed, 0 failed\n/);
   expect(code, child.output()).toBe(0);
-  for (const what of [...CODES.map((name) => `rejected: ${name}`), ...POINTS, ...BUCKETS, ...COPIES]) {
+  for (const what of [...CODES.map((name) => `rejected: ${name}`), ...COUNTED]) {
     const [, expected, seen] = new RegExp(`^${what} +(\\d+) +(\\d+)  ok$`, 'm').exec(child.output()) ?? [];
     expect(Number(seen), what).toBeGreaterThan(0);
     expect(seen).toBe(expected);
@@ -89,8 +92,11 @@ describe('the demo', () => {
     const start = (): Promise<Child> => startChild(process.execPath, [program], { env: environment(folder, {}) });
     const demo = await start();
     await until('messages are counted', () => /\d+ received/.test(demo.output()), Boolean, { deadline: 60_000 });
-    for (const what of ['provision   retentions: raw 7d', 'aggregate   cabinet at', 'backup      verified: ']) {
-      await until(`influx-${what}`, () => demo.output().includes(`influx-${what}`), Boolean, { deadline: 60_000 });
+    for (const what of [
+      ...['influx-provision   retentions: raw 7d', 'influx-aggregate   cabinet at', 'influx-backup      verified: '],
+      ...['alarm-state        smoke at cellar/ceiling', 'iot-sign-publish   cellar/heater'],
+    ]) {
+      await until(what, () => demo.output().includes(what), Boolean, { deadline: 60_000 });
     }
 
     const second = await start();

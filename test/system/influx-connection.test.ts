@@ -1,7 +1,8 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
-import { connect, type ConnectOptions, type InfluxServer } from '../../nodes/lib/influx/server';
+import { connect } from '../../nodes/lib/influx/connect';
+import type { ConnectOptions, InfluxServer } from '../../nodes/lib/influx/server';
 import { Writer, type RefusedPoint } from '../../nodes/lib/influx/writer';
 import { PointQueue } from '../../nodes/lib/store/queue';
 import { Store } from '../../nodes/lib/store/store';

@@ -1,6 +1,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import type { ProvisionItem, ProvisionResult } from '../../nodes/lib/influx/provision';
-import { connect, type ConnectOptions, type InfluxServer } from '../../nodes/lib/influx/server';
+import { connect } from '../../nodes/lib/influx/connect';
+import type { ConnectOptions, InfluxServer } from '../../nodes/lib/influx/server';
 import { startFaultProxy } from '../support/facade/fault-proxy';
 import type { SeenRequest } from '../support/facade/faults';
 import type { FaultyServer } from '../support/facade/faulty-server';

@@ -59,7 +59,7 @@ async function forward(from: number, to: number): Promise<void> {
 }
 
 const device = (broker: { port: number }, ...options: string[]): string[] => [
-  join(folder, 'device.py'),
+  join(folder, 'sensor.py'),
   ...['--port', String(broker.port), '--interval', '0.1', '--master-secret', SECRET, ...options],
 ];
 
@@ -118,7 +118,7 @@ describe('the device in Python', () => {
     expect(await run(python, ['-c', block('python')], { env })).toBe(block('text'));
     const again = `
 import base64, json
-from signed_message import device_key, sign
+from signed_device.message import device_key, sign
 message = json.loads(${JSON.stringify(block('text'))})
 print(sign(message["payload"], device_key(b"${SECRET}", "house/kitchen")))`;
     expect(await run(python, ['-c', again], { cwd: folder, env })).toBe(block('text'));

@@ -2,7 +2,8 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { quotedName, quotedText } from '../../nodes/lib/influx/influxql';
 import { lineOf } from '../../nodes/lib/influx/line-protocol';
 import type { QueryError, SeriesRows } from '../../nodes/lib/influx/query';
-import { connect, type ConnectOptions, type InfluxServer } from '../../nodes/lib/influx/server';
+import { connect } from '../../nodes/lib/influx/connect';
+import type { ConnectOptions, InfluxServer } from '../../nodes/lib/influx/server';
 import type { Point } from '../../nodes/lib/point';
 import { targetKinds, uniqueName, type Target } from '../support/facade/targets';
 

@@ -19,10 +19,22 @@ const folder = join(__dirname, '../../examples');
 const files = readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter((file) => file.endsWith('.json'));
 const read = (file: string): ExampleNode[] => JSON.parse(readFileSync(join(folder, file), 'utf8')) as ExampleNode[];
 
-const CORE = ['tab', 'comment', 'inject', 'debug', 'catch', 'function', 'http request', 'mqtt in', 'mqtt-broker'];
+const CORE = [
+  'tab',
+  'comment',
+  'inject',
+  'debug',
+  'catch',
+  'function',
+  'http request',
+  'mqtt in',
+  'mqtt out',
+  'mqtt-broker',
+];
 const OURS = [
   ...['iot-registry', 'iot-keyring', 'influx-server', 'hmac-verify', 'registry-route', 'influx-write'],
   ...['influx-provision', 'influx-aggregate', 'influx-backup'],
+  ...['alarm-state', 'iot-sign-publish'],
 ];
 
 describe('examples', () => {
@@ -54,7 +66,7 @@ describe('examples', () => {
         ...(node.wires ?? []).flat(),
         ...[node.z, node.registry, node.keyring, node.server, node.broker].filter(
           // The broker node's own host name is in a property of the same name.
-          (id): id is string => id !== undefined && node.type !== 'mqtt-broker',
+          (id): id is string => id !== undefined && id !== '' && node.type !== 'mqtt-broker',
         ),
       ]);
       expect(references.filter((id) => !ids.includes(id))).toEqual([]);

@@ -38,6 +38,8 @@ describe('README', () => {
     const registry = loaded(block('yaml'));
     expect(registry.match('sensors/house/kitchen/climate')).toMatchObject({ kind: 'sensor', device: 'house/kitchen' });
     expect(registry.match('alarms/house/kitchen/smoke')?.kind).toBe('alarm');
+    expect(registry.match('actions/house/kitchen/valve')?.kind).toBe('action');
+    expect(registry.match('actions/house/kitchen/valve/ack')?.kind).toBe('acknowledgement');
     expect(registry.match('counters/house/main')?.kind).toBe('sensor');
   });
 
@@ -64,6 +66,8 @@ describe('README', () => {
       ...unionMembers('nodes/lib/errors.ts', 'ErrorCode'),
       ...unionMembers('nodes/hmac-verify/verify.ts', 'VerifyCode'),
       ...unionMembers('nodes/registry-route/route.ts', 'RouteCode'),
+      ...unionMembers('nodes/alarm-state/intake.ts', 'IgnoreCode'),
+      ...unionMembers('nodes/lib/action/record.ts', 'FailureCode'),
     ];
     const explained = [...readme.matchAll(/^\| `([a-z-]+)`/gm)].map((match) => match[1]);
     expect(codes.filter((code) => !explained.includes(code))).toEqual([]);

@@ -1,4 +1,5 @@
 import { reasonOf } from '../errors';
+import { tlsFaultOf, type TlsFault } from '../tls-fault';
 
 /** Why no answer came. `message` says what is wrong and what to do about it. */
 export interface ConnectionFault {
@@ -16,35 +17,18 @@ export class TimeoutError extends Error {
   }
 }
 
-const UNTRUSTED = new Set([
-  'DEPTH_ZERO_SELF_SIGNED_CERT',
-  'SELF_SIGNED_CERT_IN_CHAIN',
-  'UNABLE_TO_GET_ISSUER_CERT',
-  'UNABLE_TO_GET_ISSUER_CERT_LOCALLY',
-  'UNABLE_TO_VERIFY_LEAF_SIGNATURE',
-  'CERT_UNTRUSTED',
-  'CERT_CHAIN_TOO_LONG',
-  'INVALID_CA',
-]);
-
-function tlsMessage(code: string, words: string): string | undefined {
-  if (UNTRUSTED.has(code)) {
-    return 'The certificate of the server is not trusted: give the certificate of its authority in the TLS configuration';
-  }
-  if (code === 'CERT_HAS_EXPIRED') return 'The certificate of the server has expired: it must be renewed there';
-  if (code === 'CERT_NOT_YET_VALID')
-    return 'The certificate of the server is not valid yet: check the clocks of both machines';
-  if (code === 'ERR_TLS_CERT_ALTNAME_INVALID') {
-    return 'The certificate of the server is for another host name: use a name it was made for in the URL, or give that name as server name in the TLS configuration';
-  }
-  if (words.includes('wrong version number') || words.includes('packet length too long')) {
-    return 'The server does not speak TLS there: use http:// in the URL, or the port for https';
-  }
-  if (code.startsWith('CERT_') || code.startsWith('ERR_SSL') || code.startsWith('ERR_TLS') || code === 'EPROTO') {
-    return 'No secure connection is possible: check the TLS configuration';
-  }
-  return undefined;
-}
+const TLS_MESSAGES: Record<TlsFault, string> = {
+  untrusted:
+    'The certificate of the server is not trusted: give the certificate of its authority in the TLS configuration',
+  expired: 'The certificate of the server has expired: it must be renewed there',
+  'not-yet-valid': 'The certificate of the server is not valid yet: check the clocks of both machines',
+  'other-host':
+    'The certificate of the server is for another host name: use a name it was made for in the URL, or give that name as server name in the TLS configuration',
+  'no-tls': 'The server does not speak TLS there: use http:// in the URL, or the port for https',
+  'certificate-wanted': 'The server asks for a client certificate: give one in the TLS configuration',
+  'certificate-refused': 'The server does not accept the client certificate: check the TLS configuration',
+  other: 'No secure connection is possible: check the TLS configuration',
+};
 
 function networkMessage(code: string, host: string): string {
   switch (code) {
@@ -83,8 +67,8 @@ export function connectionFault(error: unknown, host: string): ConnectionFault {
     };
   }
   const { code, words } = detailsOf(error);
-  const tls = tlsMessage(code, words);
-  const message = `${tls ?? networkMessage(code, host)} (${words})`;
+  const tls = tlsFaultOf(code, words);
+  const message = `${tls === undefined ? networkMessage(code, host) : TLS_MESSAGES[tls]} (${words})`;
   return {
     code: tls === undefined ? 'unreachable' : 'tls',
     message,

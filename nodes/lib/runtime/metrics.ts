@@ -31,6 +31,12 @@ const PASSED: Record<string, { name: string; help: string; label?: string }> = {
   'influx-aggregate': { name: 'mqtt2influx_messages_aggregated_total', help: 'Commands carried out', label: 'command' },
   'influx-backup': { name: 'mqtt2influx_messages_backed_up_total', help: 'Commands carried out', label: 'command' },
   'influx-write': { name: 'mqtt2influx_messages_accepted_total', help: 'Messages whose point is in the queue on disk' },
+  'alarm-state': { name: 'mqtt2influx_messages_judged_total', help: 'Messages, by what they meant', label: 'event' },
+  'iot-sign-publish': {
+    name: 'mqtt2influx_messages_signed_total',
+    help: 'Messages signed, and published or taken over, by kind',
+    label: 'kind',
+  },
 };
 
 function messageMetrics(): Metric[] {

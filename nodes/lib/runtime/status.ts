@@ -71,3 +71,11 @@ const digits = new Intl.NumberFormat('en-US');
 export function count(value: number): string {
   return digits.format(value);
 }
+
+/** What fits into a status; the log or the error has it in full. */
+const REASON_LENGTH = 60;
+
+/** What InfluxDB or the store says, cut so that it fits into a status. */
+export function shortened(reason: string): string {
+  return reason.length <= REASON_LENGTH ? reason : `${reason.slice(0, REASON_LENGTH - 1)}…`;
+}

@@ -1,5 +1,5 @@
 /**
- * The keys of everything a queue keeps in the store. All are text, and `/` separates their parts, so that LevelDB's byte
+ * The keys of everything that is kept in the store. All are text, and `/` separates their parts, so that LevelDB's byte
  * order puts together what is read together:
  *
  * ```
@@ -7,8 +7,12 @@
  * lane/<server>/<bucket>/<0 | 1>                            how much the lane holds, see ledger.ts
  * checked/<server>                                          the last repair after which the lanes were counted anew
  * repaired                                                  when the store was repaired last
- * rules/<server>/<node>                                     the rules by which a node aggregates, see aggregate/marks.ts
+ * rules/<server>/<node>                                     the rules by which a node aggregates, see ../aggregate/marks.ts
  * mark/<server>/<node>/<rule>/<window start>                a window that is to be computed
+ * alarm/<alarm-state>/<alarm>                               the state of one alarm, see ../alarm/record.ts
+ * action/<broker>/<sequence>                                an action until its end is known, see ../action/record.ts
+ * packet/<broker>/<sequence>                                a packet until the broker has finished it, see ../mqtt/packets.ts
+ * installation                                              what tells this installation's client ids from all others
  * ```
  *
  * A *lane* is the points of one bucket and priority; its chunks are in the order in which they were accepted. Server and
@@ -30,6 +34,7 @@ const RULES = 'rules/';
 const MARK = 'mark/';
 
 export const REPAIRED_KEY = 'repaired';
+export const INSTALLATION_KEY = 'installation';
 
 export interface KeyRange {
   gte: string;
@@ -50,6 +55,11 @@ export function chunkPrefix(server: string, bucket: string, priority: Priority):
 }
 
 export function chunkKey(prefix: string, sequence: number): string {
+  return numberedKey(prefix, sequence);
+}
+
+/** A key under a prefix, so that byte order is the order of numbers; see {@link sequenceOf}. */
+export function numberedKey(prefix: string, sequence: number): string {
   return prefix + sequence.toString(16).padStart(SEQUENCE_DIGITS, '0');
 }
 
@@ -89,6 +99,16 @@ export function chunkRange(server: string): KeyRange {
   return rangeUnder(`${CHUNK}${encode(server)}/`);
 }
 
+/** What the keys of a broker's actions or packets start with; {@link numberedKey} makes the keys. */
+export function outboxPrefix(sort: 'action' | 'packet', broker: string): string {
+  return `${sort}/${encode(broker)}/`;
+}
+
+/** All keys that start with such a prefix. */
+export function prefixRange(prefix: string): KeyRange {
+  return rangeUnder(prefix);
+}
+
 /** Whose lane or chunk this is; undefined for a key that no release has written. */
 export function parseKey(key: string): { server: string; bucket: string; priority: Priority } | undefined {
   const parts = /^(?:chunk|lane)\/([^/]+)\/([^/]*)\/([01])(?:\/[0-9a-f]{14})?$/.exec(key);
@@ -117,4 +137,13 @@ function encode(name: string): string {
 function rangeUnder(prefix: string): KeyRange {
   // '0' is the character after '/'.
   return { gte: prefix, lt: `${prefix.slice(0, -1)}0` };
+}
+
+/** All alarms of an alarm-state node. */
+export function alarmRange(node: string): KeyRange {
+  return rangeUnder(`alarm/${encode(node)}/`);
+}
+
+export function alarmKey(node: string, alarm: string): string {
+  return `alarm/${encode(node)}/${encode(alarm)}`;
 }

@@ -1,4 +1,4 @@
-import type { Lane } from './lane';
+import type { Share } from './ledger';
 
 /**
  * What became of the points of a queue. At any moment
@@ -48,8 +48,11 @@ export class Accounts {
     return [...this.#origins.keys()];
   }
 
-  /** @param only - an origin; without it the sum of all. */
-  totals(lanes: Iterable<Lane>, only?: string): QueueTotals {
+  /**
+   * @param lanes - by what each origin has in them
+   * @param only - an origin; without it the sum of all.
+   */
+  totals(lanes: Iterable<{ readonly shares: ReadonlyMap<string, Share> }>, only?: string): QueueTotals {
     const sum = newTotals();
     for (const [origin, counters] of this.#origins) if (only === undefined || origin === only) addTotals(sum, counters);
     for (const lane of lanes) {

@@ -1,6 +1,6 @@
 import { createServer, type AddressInfo, type Server } from 'node:net';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { connect } from '../../../nodes/lib/influx/server';
+import { connect } from '../../../nodes/lib/influx/connect';
 
 let server: Server;
 

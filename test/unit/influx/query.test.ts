@@ -3,7 +3,8 @@ import type { AddressInfo } from 'node:net';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { quotedName, quotedText } from '../../../nodes/lib/influx/influxql';
 import type { SeriesRows } from '../../../nodes/lib/influx/query';
-import { connect, type ConnectOptions, type InfluxServer } from '../../../nodes/lib/influx/server';
+import { connect } from '../../../nodes/lib/influx/connect';
+import type { ConnectOptions, InfluxServer } from '../../../nodes/lib/influx/server';
 import { until } from '../../support/until';
 
 /** A document of one series with as many rows as times. */

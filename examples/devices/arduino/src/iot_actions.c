@@ -1,0 +1,69 @@
+#include "iot_actions.h"
+
+#include <string.h>
+
+#include "iot_payload.h"
+
+static bool find(const iot_performed *performed, const uint8_t id[16], size_t *slot) {
+  for (*slot = 0; *slot < performed->count; (*slot)++) {
+    const iot_action_record *record = &performed->records[*slot];
+    if (record->state != IOT_FREE && memcmp(record->id, id, sizeof record->id) == 0) return true;
+  }
+  return false;
+}
+
+/* A free slot, or the one that has expired first; false where there is none. */
+static bool find_free(const iot_performed *performed, int64_t now, size_t *slot) {
+  bool found = false;
+  for (size_t at = 0; at < performed->count; at++) {
+    const iot_action_record *record = &performed->records[at];
+    if (record->state == IOT_FREE) {
+      *slot = at;
+      return true;
+    }
+    if (record->expires > now || (found && record->expires >= performed->records[*slot].expires)) continue;
+    *slot = at;
+    found = true;
+  }
+  return found;
+}
+
+static bool store(iot_performed *performed, size_t slot, const iot_action_record *record) {
+  if (!performed->store(performed->context, slot, record)) return false;
+  performed->records[slot] = *record;
+  return true;
+}
+
+iot_decision iot_action_receive(iot_performed *performed, const char *message, size_t length, const uint8_t *key,
+                                size_t key_length, int64_t now, iot_action *action) {
+  iot_action_record record;
+  iot_verified verified;
+  uint8_t digest[IOT_DIGEST_BYTES];
+  iot_sha256 sha;
+  if (iot_verify(message, length, key, key_length, &verified) > IOT_VERIFIED_AS_SENT) return IOT_NOT_VERIFIED;
+  action->payload = verified.payload;
+  action->length = verified.length;
+  if (!iot_get_text(verified.payload, verified.length, "id", action->id, sizeof action->id) || action->id[0] == 0 ||
+      !iot_get_integer(verified.payload, verified.length, "expires", &record.expires))
+    return IOT_NO_ACTION;
+  iot_sha256_start(&sha);
+  iot_sha256_update(&sha, action->id, strlen(action->id));
+  iot_sha256_finish(&sha, digest);
+  memcpy(record.id, digest, sizeof record.id);
+  action->expired = now >= record.expires;
+
+  if (find(performed, record.id, &action->slot)) {
+    return performed->records[action->slot].state == IOT_DONE ? IOT_AGAIN : IOT_INTERRUPTED;
+  }
+  if (verified.seconds > now + IOT_FUTURE_SECONDS) return IOT_FUTURE;
+  if (action->expired) return IOT_EXPIRED;
+  if (!find_free(performed, now, &action->slot)) return IOT_FULL;
+  record.state = IOT_BEGUN;
+  return store(performed, action->slot, &record) ? IOT_PERFORM : IOT_NOT_STORED;
+}
+
+bool iot_action_done(iot_performed *performed, const iot_action *action) {
+  iot_action_record record = performed->records[action->slot];
+  record.state = IOT_DONE;
+  return store(performed, action->slot, &record);
+}

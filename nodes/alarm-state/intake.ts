@@ -1,0 +1,103 @@
+import { alarmId, type Said, type Source } from '../lib/alarm/alarm';
+import { PackError } from '../lib/errors';
+import type { Point } from '../lib/point';
+import type { Match, Registry } from '../lib/registry/registry';
+
+/** Why a message changes nothing. */
+export type IgnoreCode = 'unverified' | 'unregistered' | 'retained' | 'outdated' | 'unknown-alarm' | 'not-active';
+
+/** A message of the flow, as far as it matters here. */
+export interface AlarmInput {
+  topic?: unknown;
+  payload?: unknown;
+  retain?: unknown;
+  kind?: unknown;
+  point?: Point;
+  verified?: unknown;
+}
+
+/** What a message asks for. */
+export type Intake =
+  | { what: 'report'; source: Source; said: Said }
+  | { what: 'acknowledge'; id: string; by: string | undefined; since: number | undefined }
+  | { what: 'forget'; id: string; by: string | undefined }
+  | { what: 'ask' }
+  /** It is neither an alarm nor a reading. */
+  | { what: 'nothing' }
+  | { what: 'ignore'; code: IgnoreCode; reason: string };
+
+const RETAINED = {
+  what: 'ignore',
+  code: 'retained',
+  reason: 'the broker had kept the message: it tells of what was, not of what happens',
+} as const;
+
+/**
+ * Reads a message: one that registry-route has routed, or what an operator wants.
+ *
+ * @throws PackError `invalid-point` for a message that is neither, or an alarm that does not say whether it is active
+ */
+export function readMessage(message: AlarmInput, registry: () => Registry): Intake {
+  const { kind, payload } = message;
+  if (kind === undefined) {
+    const command = commandOf(payload);
+    return message.retain === true ? RETAINED : command;
+  }
+  if (kind !== 'alarm' && kind !== 'sensor') return { what: 'nothing' };
+  if (message.verified === undefined) {
+    return { what: 'ignore', code: 'unverified', reason: 'the message has not passed an hmac-verify node' };
+  }
+  if (message.retain === true) return RETAINED;
+  const { topic } = message;
+  const match = typeof topic === 'string' ? registry().match(topic) : undefined;
+  if (typeof topic !== 'string' || match?.kind !== kind) {
+    return {
+      what: 'ignore',
+      code: 'unregistered',
+      reason: `no ${kind} topic of the registry matches ${String(topic)}`,
+    };
+  }
+  return { what: 'report', source: sourceOf(match, topic), said: saidBy(message.point, kind, match) };
+}
+
+const sources = new WeakMap<Match, Source>();
+
+/** A topic has one match as long as it is in the registry's cache, so that the id need not be put together each time. */
+function sourceOf(match: Match, topic: string): Source {
+  let source = sources.get(match);
+  if (source === undefined) {
+    const { bucket, measurement } = match.destination;
+    source = { id: alarmId(measurement, match.tags), topic, bucket, measurement, tags: match.tags };
+    sources.set(match, source);
+  }
+  return source;
+}
+
+function saidBy(point: Point | undefined, kind: 'alarm' | 'sensor', match: Match): Said {
+  if (point === undefined) throw new PackError('invalid-point', 'The message has no msg.point');
+  const { time } = point;
+  if (kind === 'sensor') return { time, active: undefined };
+  const active = point.fields['active']?.value;
+  if (typeof active !== 'boolean') {
+    const { filter } = match.entry;
+    throw new PackError('invalid-point', `An alarm must have a boolean field "active", and one of ${filter} has none`);
+  }
+  const severity = point.fields['severity']?.value;
+  return { time, active, severity: typeof severity === 'string' ? severity : undefined };
+}
+
+const EXPECTED =
+  'The message is neither routed by a "route by registry" node nor a command: "active", {"acknowledge": id} or {"forget": id}';
+
+function commandOf(payload: unknown): Intake {
+  if (payload === 'active') return { what: 'ask' };
+  if (typeof payload === 'object' && payload !== null) {
+    const { acknowledge, forget, by, since } = payload as Record<string, unknown>;
+    const whom = typeof by === 'string' ? by : undefined;
+    if (typeof acknowledge === 'string') {
+      return { what: 'acknowledge', id: acknowledge, by: whom, since: typeof since === 'number' ? since : undefined };
+    }
+    if (typeof forget === 'string') return { what: 'forget', id: forget, by: whom };
+  }
+  throw new PackError('invalid-point', EXPECTED);
+}

@@ -1,0 +1,192 @@
+import { randomBytes } from 'node:crypto';
+import type { Node, NodeAPI } from 'node-red';
+import type { InfluxServerNode } from '../influx-server/influx-server';
+import { keysInForce, type IotKeyringNode } from '../iot-keyring/iot-keyring';
+import { runningRegistry, type IotRegistryNode } from '../iot-registry/iot-registry';
+import { SystemClock } from '../lib/action/clock';
+import type { ActionRecord } from '../lib/action/record';
+import { PackError, reasonOf } from '../lib/errors';
+import type { BrokerAddress } from '../lib/mqtt/session';
+import { brokerAddress } from '../lib/runtime/broker';
+import { configNode } from '../lib/runtime/config-nodes';
+import { tally, total } from '../lib/runtime/counters';
+import { MessageNode, type Done, type PackMessage, type Send } from '../lib/runtime/message-node';
+import { addCollector, serveMetrics } from '../lib/runtime/metrics';
+import { storeDirectory } from '../lib/runtime/store-directory';
+import { answerFilters } from './answer-topics';
+import { compose, type SignedMessage } from './compose';
+import { DEFAULT_EXPIRES, type IotSignPublishConfig } from './config';
+import { AnswerJudge } from './judge';
+import { viewOf, type ActionView } from './messages';
+import { outboxOf, releaseOutbox } from './shared-outboxes';
+import { forgetTallies, talliesOf } from './tallies';
+import { NodeUser } from './user';
+import { publishView } from './view';
+
+const FAILED_OUTPUT = 2;
+
+interface PublishMessage extends PackMessage {
+  action?: ActionView;
+}
+
+export default function register(RED: NodeAPI): void {
+  const clock = new SystemClock();
+
+  function IotSignPublish(this: Node, config: IotSignPublishConfig) {
+    RED.nodes.createNode(this, config);
+    const registryNode = configNode(RED, config.registry, 'iot-registry') as IotRegistryNode | undefined;
+    const keyringNode = configNode(RED, config.keyring, 'iot-keyring') as IotKeyringNode | undefined;
+    const serverNode = configNode(RED, config.server, 'influx-server') as InfluxServerNode | undefined;
+    const tallies = talliesOf(this.id);
+    const address = addressOf(this, config.broker);
+    // Without the server that was chosen, what must be logged would not be.
+    const isComplete = registryNode && keyringNode && address && (!config.server || serverNode?.delivery);
+    const outbox = isComplete
+      ? outboxOf({ directory: storeDirectory(RED), broker: config.broker, address })
+      : undefined;
+    const runtime = new MessageNode(RED, this, {
+      rejectedOutput: FAILED_OUTPUT,
+      view: (counters) =>
+        publishView(
+          {
+            trouble: isComplete ? troubleOf(registryNode, keyringNode) : 'not-configured',
+            storeProblem: outbox?.problem,
+            connection: outbox?.connection ?? { state: 'connecting' },
+            pending: tallies.pending,
+            done: tallies.done + (counters.passed['sensor'] ?? 0),
+            failed: total(tallies.failed) + total(counters.rejected),
+          },
+          (name, values) => RED._(`iot-sign-publish.status.${name}`, values),
+        ),
+    });
+    if (!isComplete || !outbox) {
+      runtime.onInput(() => {
+        throw new PackError('not-configured', RED._('iot-sign-publish.error.not-configured'));
+      });
+      return;
+    }
+
+    const registry = () => runningRegistry(registryNode);
+    const keyring = { keysFor: (device: string | undefined) => keysInForce(keyringNode).keysFor(device) };
+    const user = new NodeUser(RED, this, {
+      runtime,
+      tallies,
+      judge: new AnswerJudge({ registry, keyring }),
+      delivery: serverNode?.delivery,
+      answerFilters: () => (registryNode.registry ? answerFilters(registryNode.registry) : []),
+      expectsAnswersOn: (topic) => registryNode.registry?.match(topic)?.kind === 'acknowledgement',
+    });
+    // Not before all nodes are there that a message may go to.
+    const attach = () => outbox.attach(this.id, user);
+    RED.events.once('flows:started', attach);
+
+    const publishOnce = (signed: SignedMessage, message: PublishMessage, send: Send, done: Done) => {
+      runtime.counters.pending += 1;
+      outbox.publishOnce(signed.topic, signed.message).then(
+        () => {
+          runtime.counters.pending -= 1;
+          message.payload = signed.payload;
+          runtime.pass('sensor', message, send, done);
+        },
+        (error: unknown) => {
+          runtime.counters.pending -= 1;
+          runtime.fail(done, error);
+        },
+      );
+    };
+    const create = (signed: SignedMessage, message: PublishMessage, done: Done) => {
+      const action = actionOf(signed, this.id, message._msgid);
+      runtime.counters.pending += 1;
+      tallies.create(action);
+      outbox.create(action).then(
+        () => {
+          runtime.counters.pending -= 1;
+          tally(runtime.counters.passed, signed.kind);
+          // For a complete node: this is the action that the message has become.
+          message.action = viewOf(action, 'created');
+          done();
+          runtime.status.touch();
+        },
+        (error: unknown) => {
+          runtime.counters.pending -= 1;
+          tallies.withdraw(action);
+          runtime.fail(done, error);
+        },
+      );
+    };
+    runtime.onInput((message, send, done) => {
+      const signed = compose(message.topic, message.payload, {
+        registry: registry(),
+        keyring,
+        expires: Math.max(1, Math.round(Number(config.expires) || DEFAULT_EXPIRES)),
+        newId: () => randomBytes(16).toString('hex'),
+        time: clock.next(),
+      });
+      if (!signed.ok) {
+        tally(runtime.counters.rejected, signed.code);
+        runtime.sendRejected(message, signed, send);
+        done();
+      } else if (signed.kind === 'sensor') publishOnce(signed, message, send, done);
+      else create(signed, message, done);
+    });
+
+    const stopListening = [
+      registryNode.changed.add(() => {
+        outbox.subscribe();
+        runtime.status.touch();
+      }),
+      keyringNode.changed.add(() => runtime.status.touch()),
+      addCollector(() => tallies.metrics(this.id)),
+      serverNode?.delivery?.listen(this.id, {
+        written: () => undefined,
+        refused: ({ reason }) => user.report('warn', 'not-logged', { reason }),
+        changed: () => undefined,
+      }),
+    ];
+    this.on('close', (removed: boolean, done: () => void) => {
+      for (const stop of stopListening) stop?.();
+      RED.events.removeListener('flows:started', attach);
+      outbox.detach(this.id, removed);
+      user.close();
+      if (removed) forgetTallies(this.id);
+      void releaseOutbox(config.broker).finally(done);
+    });
+  }
+
+  function addressOf(node: Node, broker: string): BrokerAddress | undefined {
+    try {
+      return brokerAddress(RED, broker);
+    } catch (error) {
+      node.error(reasonOf(error));
+      return undefined;
+    }
+  }
+
+  RED.nodes.registerType('iot-sign-publish', IotSignPublish);
+  serveMetrics(RED);
+}
+
+function actionOf(signed: SignedMessage, node: string, origin: string): Omit<ActionRecord, 'steps'> {
+  const { kind, topic, device, message, payload, point, expires, answer } = signed;
+  const { bucket, measurement, tags, fields } = point;
+  const { id } = payload;
+  return {
+    id: typeof id === 'string' && kind === 'action' ? id : randomBytes(16).toString('hex'),
+    kind: kind === 'alarm' ? 'alarm' : 'action',
+    node,
+    origin,
+    topic,
+    ...(device !== undefined && { device }),
+    message,
+    created: Date.now(),
+    expires,
+    ...(answer && { answer }),
+    point: { bucket, measurement, tags, fields },
+  };
+}
+
+function troubleOf(registryNode?: IotRegistryNode, keyringNode?: IotKeyringNode): string | undefined {
+  if (!registryNode?.registry && registryNode?.problem) return 'registry-faults';
+  if (!keyringNode?.keyring && keyringNode?.problem) return 'no-keys';
+  return undefined;
+}

@@ -1,0 +1,39 @@
+import { Verifier, type VerifyCode } from '../hmac-verify/verify';
+import type { KeySource } from '../iot-keyring/keyring';
+import type { JudgedAnswer, ReceivedAnswer } from '../lib/action/outbox';
+import type { Registry } from '../lib/registry/registry';
+
+/** Why an answer changes nothing. */
+export type AnswerCode = VerifyCode | 'unregistered' | 'retained' | 'repeated' | 'unknown-action';
+
+export type AnswerVerdict = ({ ok: true } & JudgedAnswer) | { ok: false; code: AnswerCode; reason: string };
+
+/** An answer is an id and a time: more would be something else. */
+const MAXIMUM_BYTES = 65_536;
+
+export interface JudgeOptions {
+  registry: () => Registry;
+  keyring: KeySource;
+  /** Milliseconds since 1970; Date.now by default. */
+  now?: () => number;
+}
+
+/** Judges the signed answers of devices as every message is judged; whether an action waits for them is not its business. */
+export class AnswerJudge {
+  readonly #registry: () => Registry;
+  readonly #verifier: Verifier;
+
+  constructor(options: JudgeOptions) {
+    this.#registry = options.registry;
+    this.#verifier = new Verifier({ ...options, maxBytes: MAXIMUM_BYTES });
+  }
+
+  judge({ topic, bytes, isRetained }: ReceivedAnswer): AnswerVerdict {
+    if (this.#registry().match(topic)?.kind !== 'acknowledgement') {
+      return { ok: false, code: 'unregistered', reason: `${topic} is not registered for answers` };
+    }
+    if (isRetained) return { ok: false, code: 'retained', reason: 'the broker had kept it: it may be of any age' };
+    const verdict = this.#verifier.verify(bytes, topic);
+    return verdict.ok ? { ok: true, payload: verdict.payload } : verdict;
+  }
+}

@@ -1,0 +1,42 @@
+import type { SessionState } from '../lib/mqtt/session';
+import { count, shortened, type StatusView } from '../lib/runtime/status';
+
+/** What the status of `iot-sign-publish` is made of. */
+export interface PublishState {
+  /** Catalogue name of what an operator must put right first, if anything. */
+  trouble: string | undefined;
+  /** Why actions cannot be stored on disk, if so. */
+  storeProblem: string | undefined;
+  connection: SessionState;
+  pending: number;
+  done: number;
+  /** Rejected or given up. */
+  failed: number;
+}
+
+/** As in core: the words of the catalogue, `iot-sign-publish.status.<name>`. */
+type Translate = (name: string, values?: Record<string, string>) => string;
+
+/** The status that tells an operator most: what is broken first, then what is pending, then what was done. */
+export function publishView(state: PublishState, text: Translate): StatusView {
+  const { trouble, storeProblem, connection, done, failed } = state;
+  const pending = count(state.pending);
+  if (trouble !== undefined) return { intent: 'misconfigured', text: text(trouble) };
+  if (storeProblem !== undefined) {
+    return { intent: 'misconfigured', text: text('store', { reason: shortened(storeProblem) }) };
+  }
+  switch (connection.state) {
+    case 'connecting':
+      return { intent: 'connecting', text: text('connecting', { pending }) };
+    case 'trouble':
+      return { intent: 'trouble', text: text('trouble', { reason: shortened(connection.reason), pending }) };
+    case 'taken-over':
+      return { intent: 'misconfigured', text: text('taken-over', { pending }) };
+    case 'connected':
+      if (state.pending > 0) return { intent: 'working', text: text('pending', { pending }) };
+      if (done + failed === 0) return { intent: 'ok', text: text('connected') };
+      return failed === 0
+        ? { intent: 'ok', text: text('done', { done: count(done) }) }
+        : { intent: 'ok', text: text('failed', { done: count(done), failed: count(failed) }) };
+  }
+}

@@ -1,0 +1,256 @@
+import type { PacketChange, PacketOwner } from '../mqtt/packets';
+import { numberedKey, outboxPrefix, prefixRange, sequenceOf } from '../store/keys';
+import type { Store, StoreOperation } from '../store/store';
+import { answered, begin, dueAt, packetChanged, resume, timePassed, type Clock, type LivingAction } from './life';
+import { Remembered } from './remembered';
+import { decodeAction, encodeAction, isFinal, type ActionRecord, type StepTaken } from './record';
+
+/** What the journal reports; every step reported is in the store. */
+export interface JournalListener {
+  stepTaken(action: ActionRecord, step: StepTaken): void;
+  /** Something may be sent now. */
+  due(): void;
+  /** The store has failed: it must be read again, and this be thrown away. */
+  failed(error: unknown): void;
+}
+
+interface JournalledAction extends LivingAction {
+  key: string;
+  /** Steps that are in the store. */
+  stored: number;
+  /** For each batch on its way to the store, how many steps it holds. */
+  storing: number[];
+  /** Waits for its turn to be sent. */
+  isQueued: boolean;
+}
+
+/** How often it is looked at what is due. */
+const TICK = 250;
+const REMEMBERED = 10_000;
+
+/**
+ * The actions of one broker that are not over: what is in memory is in the store, or on its way there. A change is made
+ * here first and reported when it is stored. The packet of an action carries its id.
+ */
+export class Journal implements PacketOwner {
+  readonly #store: Store;
+  readonly #prefix: string;
+  readonly #listener: JournalListener;
+  readonly #clock: Clock;
+  readonly #actions = new Map<string, JournalledAction>();
+  /** Actions that are over, to tell a late answer from one that nobody has asked for. */
+  readonly #over = new Remembered(REMEMBERED);
+  /** Keys of actions that could not be stored, as their sender knows; but a batch that fails may be in the store. */
+  readonly unborn = new Set<string>();
+  readonly #timer: NodeJS.Timeout;
+  #queue: JournalledAction[] = [];
+  #next = 0;
+  #isClosed = false;
+
+  private constructor(store: Store, prefix: string, listener: JournalListener, clock: Clock) {
+    this.#store = store;
+    this.#prefix = prefix;
+    this.#listener = listener;
+    this.#clock = clock;
+    this.#timer = setInterval(() => this.#tick(), TICK);
+  }
+
+  /**
+   * Reads what the store holds. Nothing goes on before {@link start}.
+   *
+   * @param before - the journal that has failed, if there was one
+   * @throws PackError `store-unavailable`
+   */
+  static async load(
+    store: Store,
+    broker: string,
+    listener: JournalListener,
+    clock: Clock,
+    before?: Journal,
+  ): Promise<Journal> {
+    const journal = new Journal(store, outboxPrefix('action', broker), listener, clock);
+    try {
+      const unborn: StoreOperation[] = [];
+      for await (const page of store.pages(prefixRange(journal.#prefix))) {
+        for (const [key, value] of page) {
+          const record = decodeAction(value);
+          if (record === undefined || before?.unborn.has(key) === true) unborn.push({ type: 'del', key });
+          else journal.#add(key, { record, inFlight: false, sendAt: undefined }, record.steps.length);
+          journal.#next = sequenceOf(key) + 1;
+        }
+      }
+      if (unborn.length > 0) await store.batch(unborn, { sync: true });
+    } catch (error) {
+      journal.close();
+      throw error;
+    }
+    return journal;
+  }
+
+  /**
+   * Goes on with what was found in the store.
+   *
+   * @param inFlight - ids of the actions whose packets are unfinished
+   */
+  start(inFlight: ReadonlySet<string>): void {
+    for (const action of this.#actions.values()) {
+      Object.assign(action, resume(action.record, inFlight.has(action.record.id), this.#clock));
+      this.#saveSteps(action);
+    }
+  }
+
+  get size(): number {
+    return this.#actions.size;
+  }
+
+  /** Each action with the steps that are in the store, in the order in which they were created. */
+  *[Symbol.iterator](): Generator<{ record: ActionRecord; steps: StepTaken[] }> {
+    for (const { record, stored } of this.#actions.values()) yield { record, steps: record.steps.slice(0, stored) };
+  }
+
+  find(id: string): ActionRecord | undefined {
+    return this.#actions.get(id)?.record;
+  }
+
+  isOver(id: string): boolean {
+    const record = this.find(id);
+    return record === undefined ? this.#over.has(id) : isFinal(record);
+  }
+
+  /** Whether it has come to its end, and that is in the store. */
+  isComplete(id: string): boolean {
+    const action = this.#actions.get(id);
+    return action !== undefined && isFinal(action.record) && action.stored === action.record.steps.length;
+  }
+
+  /**
+   * Takes an action over; resolves when it is stored.
+   *
+   * @throws PackError `store-unavailable`: it is not sent
+   */
+  async create(created: Omit<ActionRecord, 'steps'>): Promise<void> {
+    const key = numberedKey(this.#prefix, this.#next++);
+    const action = this.#add(key, begin(created, this.#clock), 0);
+    this.unborn.add(key);
+    await this.#save(action);
+    this.unborn.delete(key);
+    if (this.#isClosed) return;
+    this.#enqueue(action);
+    this.#listener.due();
+  }
+
+  /**
+   * The device has answered; resolves when that is stored.
+   *
+   * @throws PackError `store-unavailable`
+   */
+  async answered(id: string, acknowledgement: Record<string, unknown>): Promise<void> {
+    const action = this.#actions.get(id);
+    if (action === undefined || isFinal(action.record)) return;
+    answered(action, acknowledgement, this.#clock);
+    await this.#save(action);
+  }
+
+  /** The next action to send; it is sent now, or given back by {@link later}. */
+  take(): ActionRecord | undefined {
+    for (let action = this.#queue.shift(); action !== undefined; action = this.#queue.shift()) {
+      action.isQueued = false;
+      if (timePassed(action, this.#clock)) return action.record;
+      this.#saveSteps(action);
+    }
+    return undefined;
+  }
+
+  /** It could not be sent now. */
+  later({ id }: ActionRecord): void {
+    const action = this.#actions.get(id);
+    if (action === undefined) return;
+    action.isQueued = true;
+    this.#queue.unshift(action);
+  }
+
+  changing(id: string, change: PacketChange): StoreOperation[] {
+    const action = this.#actions.get(id);
+    if (action === undefined) return [];
+    packetChanged(action, change, this.#clock);
+    return [this.#operation(action)];
+  }
+
+  changed(id: string): void {
+    const action = this.#actions.get(id);
+    if (action !== undefined) this.#stored(action);
+  }
+
+  /** Everything that belongs to its end is done. */
+  forget(id: string): void {
+    const action = this.#actions.get(id);
+    if (action === undefined) return;
+    this.#actions.delete(id);
+    this.#over.add(id);
+    // Found again after a power cut, it would be reported once more: not worth waiting for the disk.
+    this.#store.batch([{ type: 'del', key: action.key }], { sync: false }).catch((error: unknown) => this.#fail(error));
+  }
+
+  close(): void {
+    this.#isClosed = true;
+    clearInterval(this.#timer);
+    this.#queue = [];
+  }
+
+  #add(key: string, living: LivingAction, stored: number): JournalledAction {
+    const action = { ...living, key, stored, storing: [], isQueued: false };
+    this.#actions.set(living.record.id, action);
+    return action;
+  }
+
+  #tick(): void {
+    const now = this.#clock.now();
+    for (const action of this.#actions.values()) {
+      // One that is being stored for the first time may not be sent.
+      if (action.stored === 0 || dueAt(action) > now) continue;
+      if (timePassed(action, this.#clock)) this.#enqueue(action);
+      else this.#saveSteps(action);
+    }
+    if (this.#queue.length > 0) this.#listener.due();
+  }
+
+  #enqueue(action: JournalledAction): void {
+    if (action.isQueued) return;
+    action.isQueued = true;
+    this.#queue.push(action);
+  }
+
+  /** Stores what time has done to it, if anything. */
+  #saveSteps(action: JournalledAction): void {
+    const underWay = action.storing.at(-1) ?? action.stored;
+    if (action.record.steps.length > underWay) this.#save(action).catch(() => undefined);
+  }
+
+  async #save(action: JournalledAction): Promise<void> {
+    try {
+      await this.#store.batch([this.#operation(action)], { sync: true });
+    } catch (error) {
+      this.#fail(error);
+      throw error;
+    }
+    this.#stored(action);
+  }
+
+  #operation(action: JournalledAction): StoreOperation {
+    const { key, record, storing } = action;
+    storing.push(record.steps.length);
+    return { type: 'put', key, value: encodeAction(record) };
+  }
+
+  /** A batch with this action is in the store: they come in the order in which they were begun. */
+  #stored(action: JournalledAction): void {
+    const { record, storing, stored } = action;
+    action.stored = storing.shift() ?? stored;
+    if (this.#isClosed) return;
+    for (const step of record.steps.slice(stored, action.stored)) this.#listener.stepTaken(record, step);
+  }
+
+  #fail(error: unknown): void {
+    if (!this.#isClosed) this.#listener.failed(error);
+  }
+}

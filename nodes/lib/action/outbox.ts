@@ -1,0 +1,365 @@
+import type { IPublishPacket } from 'mqtt';
+import { PackError, reasonOf } from '../errors';
+import { ownClientId } from '../mqtt/client-id';
+import { Packets } from '../mqtt/packets';
+import { Session, type BrokerAddress, type SessionState } from '../mqtt/session';
+import { Store } from '../store/store';
+import { SystemClock } from './clock';
+import { Journal } from './journal';
+import { isFinal, type ActionRecord, type StepTaken } from './record';
+
+/** What a node that publishes has to do with its actions. */
+export interface OutboxUser {
+  /** An action that was not over when the store was opened, or when the node was started again. */
+  found(action: ActionRecord): void;
+  /** A step to be logged, perhaps for the second time; resolves when that is safe. */
+  log(action: ActionRecord, step: StepTaken): Promise<void>;
+  /** A step that a flow wants to hear of: `published`, `acknowledged` or `failed`. After a crash the last one may come again. */
+  reached(action: ActionRecord, step: StepTaken): void;
+  /** MQTT topic filters of the answers. */
+  answerFilters(): readonly string[];
+  /** Whether an answer on this topic is for this node to judge. */
+  expectsAnswersOn(topic: string): boolean;
+  /** Judges an answer, and counts it. */
+  judge(answer: ReceivedAnswer): JudgedAnswer | undefined;
+  /** Counts an answer that was right, and whether it was to an action that waited for it. */
+  answered(outcome: 'accepted' | 'repeated' | 'unknown-action', topic: string): void;
+  /** The state or the number of pending actions has changed. */
+  changed(): void;
+  /** For the log; the name of a text in the catalogue. */
+  report(level: 'log' | 'warn', name: string, values: Record<string, string>): void;
+}
+
+export interface ReceivedAnswer {
+  topic: string;
+  bytes: Buffer;
+  /** The broker had kept it: nobody knows for how long. */
+  isRetained: boolean;
+}
+
+export interface JudgedAnswer {
+  payload: Record<string, unknown>;
+}
+
+export interface OutboxOptions {
+  /** Folder of the store. */
+  directory: string;
+  /** Id of the broker node: the name of the session. */
+  broker: string;
+  address: BrokerAddress;
+}
+
+/** Milliseconds between attempts to open or read a store. */
+const REOPEN_INTERVAL = 1000;
+/** Actions that may wait: more is a flow out of control, or a broker that will not come back. */
+const MOST_PENDING = 10_000;
+/** What became of actions whose node was removed while Node-RED was not running is kept so long. */
+const KEEP_ORPHANS = 86_400_000;
+
+interface Opened {
+  journal: Journal;
+  session: Session;
+  /** The store has failed meanwhile. */
+  failure: { error?: unknown };
+}
+
+/**
+ * All that goes to one broker: the journal of actions, the session that brings them there, and the nodes that they come
+ * from. After a failure of the store all is read again, as after a restart.
+ */
+export class Outbox {
+  readonly #options: OutboxOptions;
+  readonly #clock = new SystemClock();
+  readonly #users = new Map<string, OutboxUser>();
+  /** Steps of each action that are being logged. */
+  readonly #logging = new Map<string, number>();
+  #store: Store | undefined;
+  #unlisten: () => void = () => undefined;
+  #opened: Opened | undefined;
+  #failedJournal: Journal | undefined;
+  #problem: PackError | undefined;
+  #opening: Promise<void>;
+  /** Lets the opening begin: what comes in before somebody is there to hear it would be lost. */
+  #begin: () => void = () => undefined;
+  #wake: (() => void) | undefined;
+  #isClosed = false;
+
+  /** @param before - resolves when an earlier outbox of this broker has let go of it */
+  constructor(options: OutboxOptions, before?: Promise<void>) {
+    this.#options = options;
+    const begun = new Promise<void>((resolve) => {
+      this.#begin = resolve;
+    });
+    this.#opening = Promise.all([before, begun]).then(() => this.#open());
+  }
+
+  /** Why actions cannot be stored, if so. */
+  get problem(): string | undefined {
+    return (this.#problem ?? this.#store?.refusal)?.message;
+  }
+
+  get connection(): SessionState {
+    return this.#opened?.session.state ?? { state: 'connecting' };
+  }
+
+  /** From now on the node hears of its actions, those included that were found in the store. */
+  attach(node: string, user: OutboxUser): void {
+    this.#users.set(node, user);
+    this.#begin();
+    this.subscribe();
+    this.#tellAll(node, user);
+  }
+
+  /** @param isRemoved - the node is gone for good: what was not sent is not sent any more */
+  detach(node: string, isRemoved: boolean): void {
+    this.#users.delete(node);
+    const { journal } = this.#opened ?? {};
+    if (!isRemoved || !journal) return;
+    for (const { record } of [...journal]) if (record.node === node) journal.forget(record.id);
+  }
+
+  /** The topics of answers have changed. */
+  subscribe(): void {
+    const filters = new Set([...this.#users.values()].flatMap((user) => user.answerFilters()));
+    this.#opened?.session.subscribe([...filters]);
+  }
+
+  /**
+   * Takes an action or alarm over; resolves when it is safe on disk.
+   *
+   * @throws PackError `store-unavailable`, `queue-full`: it is not sent
+   */
+  async create(action: Omit<ActionRecord, 'steps'>): Promise<void> {
+    const { journal } = await this.#ready();
+    if (this.#store?.refusal) throw this.#store.refusal;
+    if (journal.size >= MOST_PENDING) {
+      throw new PackError('queue-full', `${MOST_PENDING} messages are waiting for the broker already`);
+    }
+    await journal.create(action);
+  }
+
+  /**
+   * Publishes at QoS 0, at once or not at all.
+   *
+   * @throws PackError `broker-unavailable`
+   */
+  async publishOnce(topic: string, message: string): Promise<void> {
+    const { session } = await this.#ready();
+    await session.publishOnce(topic, message);
+  }
+
+  /** Ends the connection; what is not over goes on at the next start. */
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    this.#begin();
+    this.#wake?.();
+    await this.#opening;
+    await this.#letGo();
+    this.#unlisten();
+    await this.#store?.close();
+    this.#store = undefined;
+  }
+
+  async #ready(): Promise<Opened> {
+    if (!this.#opened && !this.#problem) await this.#opening;
+    if (this.#opened) return this.#opened;
+    throw this.#problem ?? new PackError('store-unavailable', 'The connection to the broker is being closed');
+  }
+
+  async #open(): Promise<void> {
+    while (!this.#isClosed) {
+      try {
+        this.#store ??= await this.#openStore();
+        this.#opened = await this.#load(this.#store);
+        if ('error' in this.#opened.failure) throw this.#opened.failure.error;
+        this.#failedJournal = undefined;
+        this.#problem = undefined;
+        this.subscribe();
+        for (const [node, user] of this.#users) this.#tellAll(node, user);
+        this.#changed();
+        return;
+      } catch (error) {
+        await this.#letGo();
+        this.#cannotOpen(error);
+      }
+      await this.#wait();
+    }
+  }
+
+  async #openStore(): Promise<Store> {
+    const store = await Store.open(this.#options.directory);
+    this.#unlisten = store.listen({ opened: () => this.#wake?.() });
+    return store;
+  }
+
+  async #load(store: Store): Promise<Opened> {
+    const { broker, address } = this.#options;
+    const clientId = await ownClientId(store, broker);
+    const failure: Opened['failure'] = {};
+    const failed = (error: unknown) => {
+      failure.error = error;
+      this.#failed(error, journal);
+    };
+    const journal = await Journal.load(
+      store,
+      broker,
+      { stepTaken: (action, step) => this.#tell(action, step), due: () => this.#send(), failed },
+      this.#clock,
+      this.#failedJournal,
+    );
+    try {
+      const packets = await Packets.load(store, broker, journal, failed);
+      journal.start(new Set(packets.messages()));
+      this.#forgetOrphans(journal);
+      const session = new Session(address, clientId, packets, {
+        ready: () => this.#send(),
+        received: (packet) => this.#received(packet, journal),
+        changed: (state) => this.#connectionChanged(state),
+        notSubscribed: (filters, reason) =>
+          this.#report('warn', 'not-subscribed', { topics: filters.join(', '), reason }),
+      });
+      return { journal, session, failure };
+    } catch (error) {
+      journal.close();
+      throw error;
+    }
+  }
+
+  /** The store has failed; several batches fail together. */
+  #failed(error: unknown, journal: Journal): void {
+    if (this.#isClosed || this.#opened?.journal !== journal) return;
+    this.#cannotOpen(error);
+    const ended = this.#letGo();
+    this.#failedJournal = journal;
+    this.#opening = ended.then(() => this.#wait()).then(() => this.#open());
+  }
+
+  async #letGo(): Promise<void> {
+    const { journal, session } = this.#opened ?? {};
+    this.#opened = undefined;
+    journal?.close();
+    await session?.close();
+  }
+
+  #cannotOpen(error: unknown): void {
+    const reason = reasonOf(error);
+    if (reason !== this.#problem?.message) this.#report('warn', 'store-unavailable', { reason });
+    this.#problem = error instanceof PackError ? error : new PackError('store-unavailable', reason, { cause: error });
+    this.#changed();
+  }
+
+  /** Until the store is open again, as far as it says so. */
+  #wait(): Promise<void> {
+    if (this.#isClosed) return Promise.resolve();
+    return new Promise((resolve) => {
+      const wake = () => {
+        clearTimeout(timer);
+        this.#wake = undefined;
+        resolve();
+      };
+      const timer = setTimeout(wake, REOPEN_INTERVAL);
+      this.#wake = wake;
+    });
+  }
+
+  #send(): void {
+    const { journal, session } = this.#opened ?? {};
+    if (!journal || !session) return;
+    while (session.room > 0) {
+      const action = journal.take();
+      if (action === undefined) return;
+      // Without its node nobody would hear of it; it is looked at again.
+      if (!this.#users.has(action.node)) continue;
+      const qos = action.kind === 'action' ? 2 : 1;
+      if (session.publish(action.id, action.topic, action.message, qos)) continue;
+      journal.later(action);
+      return;
+    }
+  }
+
+  #tellAll(node: string, user: OutboxUser): void {
+    for (const { record, steps } of [...(this.#opened?.journal ?? [])]) {
+      if (record.node !== node) continue;
+      user.found(record);
+      for (const step of steps) this.#log(record, step, user);
+      const last = steps.at(-1);
+      if (last && isFinal(record) && steps.length === record.steps.length) user.reached(record, last);
+    }
+  }
+
+  #tell(action: ActionRecord, step: StepTaken): void {
+    const user = this.#users.get(action.node);
+    // What nobody hears now is told when its node is there.
+    if (user) {
+      this.#log(action, step, user);
+      if (step.step !== 'created' && step.step !== 'sent') user.reached(action, step);
+      user.changed();
+    }
+    this.#send();
+  }
+
+  #log(action: ActionRecord, step: StepTaken, user: OutboxUser): void {
+    const { id } = action;
+    this.#logging.set(id, (this.#logging.get(id) ?? 0) + 1);
+    void user.log(action, step).then(() => {
+      const left = (this.#logging.get(id) ?? 1) - 1;
+      if (left > 0) this.#logging.set(id, left);
+      else this.#logging.delete(id);
+      const { journal } = this.#opened ?? {};
+      if (left === 0 && journal?.isComplete(id) === true) journal.forget(id);
+    });
+  }
+
+  #forgetOrphans(journal: Journal): void {
+    const now = this.#clock.now();
+    for (const { record } of [...journal]) {
+      if (isFinal(record) && now > record.expires + KEEP_ORPHANS) journal.forget(record.id);
+    }
+  }
+
+  async #received({ topic, payload, retain }: IPublishPacket, journal: Journal): Promise<void> {
+    const bytes = Buffer.from(payload);
+    const action = journal.find(claimedId(bytes));
+    const user = this.#users.get(action?.node ?? '') ?? this.#userFor(topic);
+    const judged = user?.judge({ topic, bytes, isRetained: retain });
+    if (!user || !judged) return;
+    const { id } = judged.payload;
+    if (typeof id === 'string' && journal.isOver(id)) user.answered('repeated', topic);
+    else if (action === undefined || action.id !== id || action.answer?.topic !== topic)
+      user.answered('unknown-action', topic);
+    else {
+      await journal.answered(action.id, judged.payload);
+      user.answered('accepted', topic);
+    }
+  }
+
+  #userFor(topic: string): OutboxUser | undefined {
+    return [...this.#users.values()].find((user) => user.expectsAnswersOn(topic));
+  }
+
+  #connectionChanged(state: SessionState): void {
+    if (state.state === 'trouble') this.#report('warn', 'trouble', { reason: state.reason });
+    else if (state.state !== 'connecting') this.#report(state.state === 'connected' ? 'log' : 'warn', state.state, {});
+    this.#changed();
+  }
+
+  #report(level: 'log' | 'warn', name: string, values: Record<string, string>): void {
+    const [first] = this.#users.values();
+    first?.report(level, name, { broker: this.#options.address.url, ...values });
+  }
+
+  #changed(): void {
+    for (const user of this.#users.values()) user.changed();
+  }
+}
+
+/** The action that an answer says it is to; nothing is proven yet. */
+function claimedId(bytes: Buffer): string {
+  try {
+    const message = JSON.parse(bytes.toString()) as { payload?: { id?: unknown } } | null;
+    const id = message?.payload?.id;
+    return typeof id === 'string' ? id : '';
+  } catch {
+    return '';
+  }
+}

@@ -1,0 +1,63 @@
+/** What can happen to an alarm. */
+export type ChangeEvent = 'raised' | 'cleared' | 'acknowledged' | 'silent' | 'returned' | 'forgotten';
+
+/** An alarm as operators see it: what one series of one device (a measurement with its tags) has said. */
+export interface Alarm {
+  /** The measurement and the tags in order, as line protocol has them: `alarms,alarm=smoke,device=d1,site=hall`. */
+  id: string;
+  state: 'raised' | 'cleared';
+  /** An operator has seen it since it was last raised or fell silent. */
+  acknowledged: boolean;
+  /** Nothing has come for longer than the registry's interval allows. */
+  silent: boolean;
+  /** Signed time of the message that began the state, in milliseconds since 1970. */
+  since: number;
+  /** When the newest change was noticed here, in milliseconds since 1970. */
+  changed: number;
+  /** As in the newest message. */
+  severity?: string;
+  /** Messages that have said the same since the state began; copies do not count. */
+  count: number;
+  tags: Record<string, string>;
+}
+
+/** One change of an alarm. */
+export interface Change {
+  event: ChangeEvent;
+  /** The alarm as it was right after the change. */
+  alarm: Alarm;
+  /** When the change was noticed: nanoseconds since 1970 as decimal digits, different for each change of an alarm. */
+  time: string;
+  /** Who acknowledged it, or had it forgotten. */
+  by?: string;
+}
+
+/** Where messages of an alarm come from, and where its changes are written. */
+export interface Source {
+  /** Id of the alarm. */
+  id: string;
+  topic: string;
+  bucket: string;
+  measurement: string;
+  tags: Readonly<Record<string, string>>;
+}
+
+/** What a verified message says. */
+export interface Said {
+  /** The signed time, in nanoseconds since 1970 as decimal digits. */
+  time: string;
+  /** Undefined for a sensor's reading: it only shows that the sensor is alive. */
+  active: boolean | undefined;
+  severity?: string | undefined;
+}
+
+/** The id of an alarm. */
+export function alarmId(measurement: string, tags: Readonly<Record<string, string>>): string {
+  let id = measurement.replace(/[, ]/g, '\\$&');
+  for (const name of Object.keys(tags).sort()) id += `,${escaped(name)}=${escaped(tags[name] ?? '')}`;
+  return id;
+}
+
+function escaped(text: string): string {
+  return text.replace(/[,= ]/g, '\\$&');
+}

@@ -1,0 +1,82 @@
+import type { Alarm, Change, Source } from './alarm';
+
+/** A change of state that must last for the on- or off-delay before it counts. */
+export interface Turning {
+  /** Signed time of the message that began it, in nanoseconds since 1970. */
+  since: string;
+  /** When that message came, in milliseconds since 1970. */
+  from: number;
+  /** Messages that have said so. */
+  count: number;
+}
+
+/** All that is remembered of an alarm. */
+export interface AlarmRecord {
+  source: Source;
+  /** Signed time of the newest message, in nanoseconds since 1970: what is not newer changes nothing. */
+  newest: string;
+  /** What that message said. */
+  active: boolean;
+  state: Alarm['state'];
+  acknowledged: boolean;
+  silent: boolean;
+  since: number;
+  changed: number;
+  severity?: string;
+  count: number;
+  turning?: Turning;
+  /** An operator has had it forgotten, and nothing has come since. */
+  forgotten?: boolean;
+  /** Changes that may not have left the node yet. */
+  owed: Change[];
+  /** `time` of the newest change. */
+  stamp: string;
+}
+
+/** An alarm nobody has heard of before. */
+export function newRecord(source: Source, now: number): AlarmRecord {
+  const { id, topic, bucket, measurement, tags } = source;
+  return {
+    source: { id, topic, bucket, measurement, tags: { ...tags } },
+    newest: '',
+    active: false,
+    state: 'cleared',
+    acknowledged: false,
+    silent: false,
+    since: 0,
+    changed: now,
+    count: 0,
+    owed: [],
+    stamp: '0',
+  };
+}
+
+export function alarmOf(record: AlarmRecord): Alarm {
+  const { source, state, acknowledged, silent, since, changed, severity, count } = record;
+  return {
+    id: source.id,
+    state,
+    acknowledged,
+    silent,
+    since,
+    changed,
+    ...(severity !== undefined && { severity }),
+    count,
+    tags: { ...source.tags },
+  };
+}
+
+export function encodeRecord(record: AlarmRecord): Buffer {
+  return Buffer.from(JSON.stringify(record));
+}
+
+/** Undefined for what no release has written. */
+export function decodeRecord(value: Buffer): AlarmRecord | undefined {
+  try {
+    const record = JSON.parse(value.toString()) as Partial<AlarmRecord> | null;
+    const complete = typeof record?.source?.id === 'string' && typeof record.newest === 'string';
+    return complete ? (record as AlarmRecord) : undefined;
+  } catch {
+    return undefined; // damaged
+  }
+}

@@ -1,0 +1,105 @@
+/**
+ * What alarms must do, written down a second time and in another way: from the whole history of one alarm, without a store,
+ * timers or anything that is carried on.
+ */
+export type Happening =
+  /** A message arrives. `active` is undefined for a sensor's reading. */
+  | { at: number; what: 'message'; signed: bigint; active: boolean | undefined }
+  | { at: number; what: 'acknowledge' }
+  | { at: number; what: 'forget' }
+  /** The process ends and starts again. */
+  | { at: number; what: 'restart' };
+
+export interface Rules {
+  on: number;
+  off: number;
+  interval: number | undefined;
+}
+
+export interface Expected {
+  event: string;
+  at: number;
+  state: string;
+  silent: boolean;
+  acknowledged: boolean;
+  /** Milliseconds. */
+  since: number;
+}
+
+const MS = 1_000_000n;
+
+/** The changes that this history must bring about, until `end`. */
+export function expectedChanges(history: readonly Happening[], rules: Rules, end: number): Expected[] {
+  const expected: Expected[] = [];
+  let [raised, silent, acknowledged, begun] = [false, false, false, 0n];
+  let newest: { signed: bigint; active: boolean } | undefined;
+  /** The first message, and its arrival, of an unbroken row that says the opposite of the state. */
+  let opposed: { signed: bigint; at: number } | undefined;
+  /** Since when a message is waited for. */
+  let listening: number | undefined;
+
+  const tell = (event: string, at: number): void => {
+    const state = raised ? 'raised' : 'cleared';
+    expected.push({ event, at, state, silent, acknowledged, since: Number(begun / MS) });
+  };
+  const flip = (at: number): void => {
+    if (opposed === undefined) throw new Error('nothing opposes the state');
+    begun = opposed.signed;
+    raised = !raised;
+    opposed = undefined;
+    if (raised) acknowledged = false;
+    tell(raised ? 'raised' : 'cleared', at);
+  };
+  const delay = (): number => (raised ? rules.off : rules.on);
+  /** What happens by itself until a moment, that included. */
+  const pass = (until: number): void => {
+    for (;;) {
+      const flips = opposed === undefined ? Infinity : opposed.at + delay();
+      const falls =
+        listening === undefined || rules.interval === undefined ? Infinity : listening + 1.5 * rules.interval;
+      if (Math.min(flips, falls) > until) return;
+      if (flips <= falls) flip(flips);
+      else {
+        [silent, acknowledged, listening] = [true, false, undefined];
+        tell('silent', falls);
+      }
+    }
+  };
+  const hear = (at: number, signed: bigint, active: boolean | undefined): void => {
+    if (newest !== undefined && signed <= newest.signed) return;
+    if (silent) {
+      silent = false;
+      tell('returned', at);
+    }
+    if (newest === undefined) begun = signed;
+    listening = at;
+    newest = { signed, active: active ?? false };
+    if (active === undefined) return;
+    if (opposed !== undefined && signed - opposed.signed >= BigInt(delay()) * MS) flip(at);
+    if (active === raised) opposed = undefined;
+    else {
+      opposed ??= { signed, at };
+      if (delay() === 0) flip(at);
+    }
+  };
+
+  for (const happening of history) {
+    const { at } = happening;
+    pass(at);
+    if (happening.what === 'message') hear(at, happening.signed, happening.active);
+    else if (happening.what === 'restart') {
+      if (listening !== undefined) listening = at;
+    } else if (newest !== undefined && happening.what === 'acknowledge') {
+      if (acknowledged || !(raised || silent)) continue;
+      acknowledged = true;
+      tell('acknowledged', at);
+    } else if (newest !== undefined && happening.what === 'forget') {
+      // Only its newest time is remembered; who has been forgotten twice was forgotten once.
+      if (expected.at(-1)?.event === 'forgotten' && listening === undefined && opposed === undefined) continue;
+      [raised, silent, acknowledged, opposed, listening] = [false, false, false, undefined, undefined];
+      tell('forgotten', at);
+    }
+  }
+  pass(end);
+  return expected;
+}

@@ -1,0 +1,67 @@
+// Runs the device code under the MicroPython interpreter.
+//
+//   node run.mjs vectors            answers lines of standard input, as ../vectors.c says
+//   node run.mjs board FOLDER LIMIT the device, with FOLDER as its flash, remembering so many actions; the broker is a pipe, as
+//                                   ../arduino/PubSubClient.h says
+import { closeSync, fsyncSync, openSync, readFileSync, readdirSync, renameSync, writeSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+
+const here = dirname(fileURLToPath(import.meta.url));
+const root = join(here, '../../../..');
+const modules = join(root, 'test/runtimes/micropython/node_modules');
+const { loadMicroPython } = await import(
+  join(modules, '@micropython/micropython-webassembly-pyscript/micropython.mjs')
+);
+
+const [mode, folder, limit] = process.argv.slice(2);
+const python = await loadMicroPython({ stdout: (line) => console.error(line), heapsize: 4 << 20 });
+
+function copy(from, to) {
+  for (const file of readdirSync(from, { withFileTypes: true })) {
+    if (file.isDirectory()) {
+      python.FS.mkdir(`${to}/${file.name}`);
+      copy(join(from, file.name), `${to}/${file.name}`);
+    } else if (file.name.endsWith('.py')) {
+      python.FS.writeFile(`${to}/${file.name}`, readFileSync(join(from, file.name)));
+    }
+  }
+}
+python.FS.mkdir('/lib');
+copy(join(root, 'examples/devices/micropython'), '/lib');
+copy(here, '/lib');
+python.runPython("import sys; sys.path.append('/lib')");
+
+const lines = [];
+python.registerJsModule('bridge', {
+  send: (line) => writeSync(1, `${line}\n`),
+  received: () => lines.shift() ?? '',
+  remembered: () => Number(limit),
+  open(path, flags) {
+    try {
+      return openSync(join(folder, path), flags);
+    } catch (error) {
+      if (error.code === 'ENOENT') return -1;
+      throw error;
+    }
+  },
+  read: (descriptor) => readFileSync(descriptor, 'ascii'),
+  write: (descriptor, text) => writeSync(descriptor, text),
+  sync: (descriptor) => fsyncSync(descriptor),
+  close: (descriptor) => closeSync(descriptor),
+  rename: (old, fresh) => renameSync(join(folder, old), join(folder, fresh)),
+});
+
+if (mode === 'vectors') {
+  const answer = python.pyimport('vectors').answer;
+  for await (const line of createInterface({ input: process.stdin })) console.log(answer(line));
+} else {
+  const { client } = python.pyimport('board');
+  createInterface({ input: process.stdin })
+    .on('line', (line) => {
+      lines.push(line);
+      client.check_msg();
+    })
+    .on('close', () => process.exit());
+}

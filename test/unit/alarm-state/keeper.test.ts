@@ -1,0 +1,73 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, it } from 'vitest';
+import { AlarmKeeper, type KeeperOptions } from '../../../nodes/alarm-state/keeper';
+import type { Announcement } from '../../../nodes/lib/alarm/alarms';
+import { tempDirectory } from '../../support/temp';
+import { until } from '../../support/until';
+import { FakeClock } from '../alarm/fake-clock';
+import { signed, sourceOf, START } from '../alarm/support';
+
+function keeperIn(directory: string, announced: Announcement[] = [], problems: (string | undefined)[] = []) {
+  const options: KeeperOptions = {
+    directory,
+    node: 'node',
+    delays: { on: 0, off: 0 },
+    intervalOf: () => undefined,
+    clock: new FakeClock(START),
+    announce: (announcement) => announced.push(announcement),
+    changed: (problem) => problems.push(problem?.code),
+    damaged: () => undefined,
+  };
+  return new AlarmKeeper(options);
+}
+
+it('lets wait what comes before the store is open, and keeps the order', async () => {
+  const keeper = keeperIn(tempDirectory('keeper'));
+  const order: string[] = [];
+  for (const name of ['first', 'second']) keeper.use((alarms) => order.push(`${name} ${alarms !== undefined}`));
+  expect(order).toEqual([]);
+  keeper.open();
+  await until('both are handled', () => order.length === 2);
+  keeper.use((alarms) => order.push(`third ${alarms !== undefined}`));
+  expect(order).toEqual(['first true', 'second true', 'third true']);
+  await keeper.close();
+});
+
+it('fails what comes while the store cannot be opened, and says why once', async () => {
+  const directory = join(tempDirectory('keeper'), 'store');
+  writeFileSync(directory, 'no folder');
+  const problems: (string | undefined)[] = [];
+  const keeper = keeperIn(directory, [], problems);
+  const codes: (string | undefined)[] = [];
+  keeper.use((_alarms, problem) => codes.push(problem?.code));
+  keeper.open();
+  await until('it has failed', () => codes.length === 1);
+  keeper.use((_alarms, problem) => codes.push(problem?.code));
+  expect(codes).toEqual(['store-unavailable', 'store-unavailable']);
+  expect(problems).toEqual(['store-unavailable']);
+  expect(keeper.problem).toContain(directory);
+  await keeper.close();
+});
+
+it('delivers what was decided before it closes', async () => {
+  const directory = tempDirectory('keeper');
+  const keeper = keeperIn(directory);
+  keeper.open();
+  const events: string[] = [];
+  keeper.use((alarms) =>
+    alarms?.report(sourceOf('d1'), { time: signed(0), active: true }, ({ changes }) =>
+      events.push(...changes.map(({ event }) => event)),
+    ),
+  );
+  await until('it is open', () => keeper.alarms !== undefined);
+  await keeper.close();
+  expect(events).toEqual(['raised']);
+
+  const announced: Announcement[] = [];
+  const next = keeperIn(directory, announced);
+  next.open();
+  await until('it is announced again', () => announced.length === 1);
+  expect(announced[0]).toMatchObject({ again: true, change: { event: 'raised' } });
+  await next.close();
+});

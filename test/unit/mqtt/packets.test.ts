@@ -1,0 +1,170 @@
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import type { IPublishPacket } from 'mqtt';
+import { Packets, type PacketChange } from '../../../nodes/lib/mqtt/packets';
+import { Store, type StoreOperation } from '../../../nodes/lib/store/store';
+import { tempDirectory } from '../../support/temp';
+
+type StoredPacket = Parameters<Packets['put']>[0];
+
+let store: Store;
+let changes: string[];
+let stored: string[];
+let failures: unknown[];
+
+const owner = {
+  changing(message: string, change: PacketChange): StoreOperation[] {
+    changes.push(`${message} ${change.kind}`);
+    return [{ type: 'put', key: `test/${message}`, value: Buffer.from(change.kind) }];
+  },
+  changed(message: string, change: PacketChange): void {
+    stored.push(`${message} ${change.kind}`);
+  },
+};
+
+beforeEach(async () => {
+  store = await Store.open(tempDirectory('packets'), { retryMilliseconds: 20 });
+  [changes, stored, failures] = [[], [], []];
+});
+
+afterEach(() => store.close());
+
+function load(): Promise<Packets> {
+  return Packets.load(store, 'broker', owner, (error) => failures.push(error));
+}
+
+/** Publishes as MQTT.js does: the packet is put within the call. Resolves when it may go out. */
+function publish(packets: Packets, id: number, message: string, qos: 1 | 2 = 2): Promise<void> {
+  return new Promise((resolve) => {
+    const client = {
+      publish: (topic: string, payload: string) => {
+        const packet: IPublishPacket = {
+          cmd: 'publish',
+          messageId: id,
+          topic,
+          payload,
+          qos,
+          dup: false,
+          retain: false,
+        };
+        packets.put(packet, () => resolve());
+      },
+    };
+    const isTaken = packets.publish(client as never, message, `topic/${message}`, `payload of ${message}`, qos);
+    expect(isTaken).toBe(true);
+  });
+}
+
+function release(packets: Packets, id: number): Promise<void> {
+  return new Promise((resolve) => packets.put({ cmd: 'pubrel', messageId: id }, () => resolve()));
+}
+
+function finish(packets: Packets, id: number): Promise<void> {
+  return new Promise((resolve) => packets.del({ messageId: id }, () => resolve()));
+}
+
+async function replayed(packets: Packets): Promise<StoredPacket[]> {
+  const seen: StoredPacket[] = [];
+  for await (const packet of packets.createStream()) seen.push(packet as StoredPacket);
+  return seen;
+}
+
+describe('packets that the broker has not finished', () => {
+  test('survive the process, in their order, with DUP and with what they have come to', async () => {
+    const before = await load();
+    await publish(before, 9, 'a');
+    await publish(before, 3, 'b');
+    await publish(before, 5, 'c', 1);
+    await release(before, 9);
+    const after = await load();
+    expect(await replayed(after)).toEqual([
+      { cmd: 'pubrel', messageId: 9 },
+      { cmd: 'publish', messageId: 3, qos: 2, dup: true, retain: false, topic: 'topic/b', payload: 'payload of b' },
+      { cmd: 'publish', messageId: 5, qos: 1, dup: true, retain: false, topic: 'topic/c', payload: 'payload of c' },
+    ]);
+    expect(after.messages()).toEqual(['a', 'b', 'c']);
+    expect([3, 5, 9, 4].map((id) => after.has(id))).toEqual([true, true, true, false]);
+    expect((await store.get('test/a'))?.toString()).toBe('released');
+  });
+
+  test('are passed over when nobody can read them', async () => {
+    await publish(await load(), 1, 'a');
+    for (const [index, value] of ['{', 'null', '{"id":"1"}'].entries()) {
+      const key = `packet/broker/000000000001${index}f`;
+      await store.batch([{ type: 'put', key, value: Buffer.from(value) }], { sync: true });
+    }
+    expect((await load()).messages()).toEqual(['a']);
+  });
+
+  test('are gone when they are finished, together with what the owner makes of it', async () => {
+    const packets = await load();
+    await publish(packets, 1, 'a');
+    await release(packets, 1);
+    await finish(packets, 1);
+    expect(packets.size).toBe(0);
+    expect((await load()).size).toBe(0);
+    expect(stored).toEqual(['a sent', 'a released', 'a finished']);
+    expect((await store.get('test/a'))?.toString()).toBe('finished');
+  });
+
+  test('are not handed on when the connection has ended before they were stored, but replayed once they are', async () => {
+    const packets = await load();
+    let calledBack = false;
+    void publish(packets, 1, 'a').then(() => {
+      calledBack = true;
+    });
+    packets.disconnected();
+    // The replay waits for the batch.
+    expect(await replayed(packets)).toMatchObject([{ cmd: 'publish', messageId: 1 }]);
+    expect(stored).toEqual(['a sent']);
+    expect(calledBack).toBe(false);
+  });
+
+  test('are lost with the session at QoS 2, and sent again at QoS 1', async () => {
+    const packets = await load();
+    await publish(packets, 1, 'published');
+    await publish(packets, 2, 'released');
+    await publish(packets, 3, 'alarm', 1);
+    await release(packets, 2);
+    expect(packets.loseSession()).toEqual([1, 2]);
+    // Not replayed, though the store has not forgotten them yet; nor is their id given to another packet.
+    expect(packets.has(1)).toBe(true);
+    expect(await replayed(packets)).toMatchObject([{ messageId: 3 }]);
+    expect(stored.slice(-2)).toEqual(['published lost', 'released lost']);
+    expect((await load()).messages()).toEqual(['alarm']);
+  });
+
+  test('are refused when the broker says so, and finished when it only does not know a repeated PUBREL', async () => {
+    const packets = await load();
+    await publish(packets, 1, 'refused');
+    packets.answered(1, 0x87);
+    await finish(packets, 1);
+    await publish(packets, 2, 'repeated');
+    await release(packets, 2);
+    packets.disconnected();
+    packets.answered(2, 0x92);
+    await finish(packets, 2);
+    await publish(packets, 3, 'unknown');
+    await release(packets, 3);
+    packets.answered(3, 0x92);
+    await finish(packets, 3);
+    // No matching subscribers is no refusal.
+    await publish(packets, 4, 'unheard');
+    packets.answered(4, 0x10);
+    await finish(packets, 4);
+    const ends = changes.filter((change) => !/ (sent|released)$/.test(change));
+    expect(ends).toEqual(['refused refused', 'repeated finished', 'unknown lost', 'unheard finished']);
+  });
+
+  test('are not handed on when the store has failed, which is reported', async () => {
+    const packets = await load();
+    store.distrust('a test');
+    let calledBack = false;
+    void publish(packets, 1, 'a').then(() => {
+      calledBack = true;
+    });
+    await expect.poll(() => failures.length).toBe(1);
+    expect(calledBack).toBe(false);
+    expect(stored).toEqual([]);
+    await expect(replayed(packets)).rejects.toThrow(/cannot be used/);
+  });
+});
