@@ -32,6 +32,8 @@ interface PacketRecord {
   qos: 1 | 2;
   /** Until the broker has taken it: what to send again. */
   publish?: { topic: string; payload: string };
+  /** Milliseconds since 1970: the broker is not to deliver it later (MQTT 5 only). */
+  expires?: number;
 }
 
 interface KnownPacket extends PacketRecord {
@@ -67,7 +69,7 @@ export class Packets implements IStore {
   #next = 0;
   #connection = 0;
   /** The message that is being published, until MQTT.js hands its packet on. */
-  #publishing: string | undefined;
+  #publishing: { message: string; expires: number | undefined } | undefined;
   /** The batch that was begun last; those before it end before it. */
   #storing: Promise<void> = Promise.resolve();
 
@@ -117,19 +119,28 @@ export class Packets implements IStore {
   /**
    * Publishes at QoS 1 or 2. Only while connected: then MQTT.js hands the packet on within the call.
    *
+   * @param expiresIn - seconds, more than 0, after which the broker is not to deliver it any more (MQTT 5 only)
    * @returns whether it did
    */
-  publish(client: MqttClient, message: string, topic: string, payload: string, qos: 1 | 2): boolean {
-    this.#publishing = message;
+  publish(
+    client: MqttClient,
+    message: string,
+    topic: string,
+    payload: string,
+    qos: 1 | 2,
+    expiresIn?: number,
+  ): boolean {
+    const expires = expiresIn === undefined ? undefined : Date.now() + expiresIn * 1000;
+    this.#publishing = { message, expires };
     // Without a callback, MQTT.js would make an error event of what it does not take.
-    client.publish(topic, payload, { qos, retain: false }, () => undefined);
+    client.publish(topic, payload, { qos, retain: false, ...expiryOf(expires) }, () => undefined);
     return this.#takePublishing() === undefined;
   }
 
-  #takePublishing(): string | undefined {
-    const message = this.#publishing;
+  #takePublishing(): { message: string; expires: number | undefined } | undefined {
+    const publishing = this.#publishing;
     this.#publishing = undefined;
-    return message;
+    return publishing;
   }
 
   /** What the broker answers, before MQTT.js looks at it: only here a refusal can be told from an end. */
@@ -198,13 +209,15 @@ export class Packets implements IStore {
 
   #putPublish(packet: IPublishPacket, done: Done): void {
     const { messageId: id = 0, topic, payload, qos } = packet;
-    const message = this.#takePublishing();
-    if (message === undefined) throw new Error('a packet that nobody has published');
+    const publishing = this.#takePublishing();
+    if (publishing === undefined) throw new Error('a packet that nobody has published');
+    const { message, expires } = publishing;
     const known: KnownPacket = {
       id,
       message,
       qos: qos === 1 ? 1 : 2,
       publish: { topic, payload: payload.toString() },
+      ...(expires !== undefined && { expires }),
       sequence: this.#next++,
       isLeaving: false,
     };
@@ -254,8 +267,13 @@ export class Packets implements IStore {
   }
 
   #operation(packet: KnownPacket): StoreOperation {
-    const { id, message, qos, publish } = packet;
-    const record: PacketRecord = { id, message, qos, ...(publish && { publish }) };
+    const { id, message, qos, publish, expires } = packet;
+    const record: PacketRecord = {
+      id,
+      message,
+      qos,
+      ...(publish && { publish, ...(expires !== undefined && { expires }) }),
+    };
     return { type: 'put', key: this.#key(packet), value: Buffer.from(JSON.stringify(record)) };
   }
 
@@ -274,8 +292,14 @@ function decodePacket(value: Buffer): PacketRecord | undefined {
   }
 }
 
-function packetOf({ id, qos, publish }: PacketRecord): Packet {
+function packetOf({ id, qos, publish, expires }: PacketRecord): Packet {
   if (publish === undefined) return { cmd: 'pubrel', messageId: id };
   // MQTT.js never sets DUP by itself; MQTT 5 section 3.3.1.1 wants it on whatever is sent again.
-  return { cmd: 'publish', messageId: id, qos, dup: true, retain: false, ...publish };
+  return { cmd: 'publish', messageId: id, qos, dup: true, retain: false, ...publish, ...expiryOf(expires) };
+}
+
+/** What is left of it now. MQTT.js leaves it out where the protocol has none. */
+function expiryOf(expires: number | undefined): Pick<IPublishPacket, 'properties'> {
+  if (expires === undefined) return {};
+  return { properties: { messageExpiryInterval: Math.max(1, Math.ceil((expires - Date.now()) / 1000)) } };
 }

@@ -77,9 +77,13 @@ export class Session {
     return this.#isReady ? Math.max(0, this.#window - this.#packets.size) : 0;
   }
 
-  /** Publishes at QoS 1 or 2; the packets' owner hears what becomes of it. False: not now. */
-  publish(message: string, topic: string, payload: string, qos: 1 | 2): boolean {
-    return this.room > 0 && this.#packets.publish(this.#client, message, topic, payload, qos);
+  /**
+   * Publishes at QoS 1 or 2; the packets' owner hears what becomes of it. False: not now.
+   *
+   * @param expiresIn - seconds, more than 0, after which the broker is not to deliver it any more (MQTT 5 only)
+   */
+  publish(message: string, topic: string, payload: string, qos: 1 | 2, expiresIn?: number): boolean {
+    return this.room > 0 && this.#packets.publish(this.#client, message, topic, payload, qos, expiresIn);
   }
 
   /**

@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import type { IPublishPacket } from 'mqtt';
 import { Packets, type PacketChange } from '../../../nodes/lib/mqtt/packets';
 import { Store, type StoreOperation } from '../../../nodes/lib/store/store';
@@ -26,14 +26,17 @@ beforeEach(async () => {
   [changes, stored, failures] = [[], [], []];
 });
 
-afterEach(() => store.close());
+afterEach(async () => {
+  vi.restoreAllMocks();
+  await store.close();
+});
 
 function load(): Promise<Packets> {
   return Packets.load(store, 'broker', owner, (error) => failures.push(error));
 }
 
 /** Publishes as MQTT.js does: the packet is put within the call. Resolves when it may go out. */
-function publish(packets: Packets, id: number, message: string, qos: 1 | 2 = 2): Promise<void> {
+function publish(packets: Packets, id: number, message: string, qos: 1 | 2 = 2, expiresIn?: number): Promise<void> {
   return new Promise((resolve) => {
     const client = {
       publish: (topic: string, payload: string) => {
@@ -49,7 +52,14 @@ function publish(packets: Packets, id: number, message: string, qos: 1 | 2 = 2):
         packets.put(packet, () => resolve());
       },
     };
-    const isTaken = packets.publish(client as never, message, `topic/${message}`, `payload of ${message}`, qos);
+    const isTaken = packets.publish(
+      client as never,
+      message,
+      `topic/${message}`,
+      `payload of ${message}`,
+      qos,
+      expiresIn,
+    );
     expect(isTaken).toBe(true);
   });
 }
@@ -84,6 +94,19 @@ describe('packets that the broker has not finished', () => {
     expect(after.messages()).toEqual(['a', 'b', 'c']);
     expect([3, 5, 9, 4].map((id) => after.has(id))).toEqual([true, true, true, false]);
     expect((await store.get('test/a'))?.toString()).toBe('released');
+  });
+
+  test('are sent again with what is left of the time for which they may be delivered, and no less than a second', async () => {
+    const sent = Date.now();
+    vi.spyOn(Date, 'now').mockReturnValue(sent);
+    await publish(await load(), 1, 'a', 2, 60);
+    const left = async (after: number): Promise<unknown> => {
+      vi.spyOn(Date, 'now').mockReturnValue(sent + after);
+      const [packet] = await replayed(await load());
+      return (packet as IPublishPacket).properties;
+    };
+    expect(await left(20_500)).toEqual({ messageExpiryInterval: 40 });
+    expect(await left(100_000)).toEqual({ messageExpiryInterval: 1 });
   });
 
   test('are passed over when nobody can read them', async () => {
