@@ -9,8 +9,8 @@ export type PacketChange =
   | { kind: 'sent' }
   /** QoS 2: the broker has taken it and is told to pass it on */
   | { kind: 'released' }
-  /** the broker has it */
-  | { kind: 'finished' }
+  /** the broker has it; `isRepeated`: it was told to pass it on more than once, over a reconnect */
+  | { kind: 'finished'; isRepeated?: boolean }
   /** the broker does not want it (MQTT 5 only) */
   | { kind: 'refused'; reasonCode: number }
   /** the broker has forgotten the session: it may have passed the packet on or not */
@@ -25,7 +25,7 @@ export interface PacketOwner {
 }
 
 /** What is stored of a packet. */
-interface PacketRecord {
+export interface PacketRecord {
   id: number;
   /** The owner's name of the message. */
   message: string;
@@ -234,10 +234,11 @@ export class Packets implements IStore {
   }
 
   #endOf(packet: KnownPacket, reasonCode: number | undefined): PacketChange {
-    if (reasonCode === undefined) return { kind: 'finished' };
+    const isRepeated = packet.publish === undefined && packet.releasedOn !== this.#connection;
+    if (reasonCode === undefined) return { kind: 'finished', isRepeated };
     if (packet.publish !== undefined || reasonCode !== PACKET_ID_NOT_FOUND) return { kind: 'refused', reasonCode };
     // MQTT 5 section 3.7.2.1: no error where a PUBREL was repeated after a reconnect; the first time, the broker lost it.
-    return { kind: packet.releasedOn === this.#connection ? 'lost' : 'finished' };
+    return isRepeated ? { kind: 'finished', isRepeated } : { kind: 'lost' };
   }
 
   #end(packet: KnownPacket, change: PacketChange, done: Deleted): void {
@@ -283,7 +284,7 @@ export class Packets implements IStore {
 }
 
 /** Undefined for what no release has written; its message is then found not to be in flight. */
-function decodePacket(value: Buffer): PacketRecord | undefined {
+export function decodePacket(value: Buffer): PacketRecord | undefined {
   try {
     const record = JSON.parse(value.toString()) as Partial<PacketRecord> | null;
     return typeof record?.id === 'number' && typeof record.message === 'string' ? (record as PacketRecord) : undefined;
