@@ -76,7 +76,7 @@ export default function register(RED: NodeAPI): void {
 
   addJsonEndpoint(RED, 'influx-server/test', 'influx-server.write', async (body) => {
     const deployed = configNode(RED, textMember(body, 'id'), 'influx-server') as InfluxServerNode | undefined;
-    const secret = (name: 'token' | 'password') => secretMember(body, name, deployed?.credentials[name]);
+    const secret = (name: 'token' | 'username' | 'password') => secretMember(RED, body, name, deployed);
     let connection;
     try {
       connection = connect(
@@ -91,7 +91,7 @@ export default function register(RED: NodeAPI): void {
           },
           {
             ...withText('token', secret('token')),
-            ...withText('username', textMember(body, 'username')),
+            ...withText('username', secret('username')),
             ...withText('password', secret('password')),
           },
         ),
