@@ -67,7 +67,7 @@ export class DeployGate {
     if (!this.#deploying || this.#stopping) return;
     this.#deploying = false;
     this.ended.notify();
-    for (const { node, message } of this.#held.takeOut((id) => nodeOf(this.#RED, id) !== undefined)) {
+    for (const { node, message } of this.#held.takeOut((id) => Boolean(nodeOf(this.#RED, id)))) {
       nodeOf(this.#RED, node)?.receive(message);
     }
   }
