@@ -63,9 +63,12 @@ export function packetChanged(action: LivingAction, change: PacketChange, clock:
       refused(action, change.reasonCode, clock);
       return;
     case 'lost':
-      // A device that keeps ids performs it once, however often it comes.
-      if (record.answer !== undefined) action.sendAt = clock.now();
-      else fail(action, clock, 'uncertain', 'the broker has forgotten the session: it may have passed it on, or not');
+      // A device that keeps ids performs it once, however often it comes; and an alarm may come twice.
+      if (record.answer !== undefined || record.kind === 'alarm') action.sendAt = clock.now();
+      else fail(action, clock, 'uncertain', change.reason);
+      return;
+    case 'withdrawn':
+      fail(action, clock, 'uncertain', change.reason);
   }
 }
 

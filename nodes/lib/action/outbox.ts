@@ -217,6 +217,7 @@ export class Outbox {
         changed: (state) => this.#connectionChanged(state),
         notSubscribed: (filters, reason) =>
           this.#report('warn', 'not-subscribed', { topics: filters.join(', '), reason }),
+        notProven: (topic, reason) => this.#report('warn', 'not-proven', { topic, reason }),
       });
       return { journal, session, failure };
     } catch (error) {

@@ -42,7 +42,7 @@ const ANSWER = { topic: 't/ack', within: 1000 };
 
 /** What a packet does to an action: each change is stored with it. */
 async function change(journal: Journal, id: string, kind: 'sent' | 'released' | 'finished' | 'lost'): Promise<void> {
-  await store.batch(journal.changing(id, { kind }), { sync: true });
+  await store.batch(journal.changing(id, kind === 'lost' ? { kind, reason: 'a test' } : { kind }), { sync: true });
   journal.changed(id);
 }
 
