@@ -306,3 +306,31 @@ test('sensor messages go once and only while connected, alarms wait, and nothing
   expect(metrics.sum('mqtt2influx_messages_rejected_total', { node: PUBLISH })).toBe(3);
   expect(metrics.sum('mqtt2influx_messages_failed_total', { code: 'broker-unavailable' })).toBe(1);
 });
+
+test.each([4, 5] as const)(
+  'actions are uncertain when the broker has a session that is not the one in which they were sent, over MQTT %i',
+  async (protocolVersion) => {
+    const rig = await startActionRig({ protocolVersion });
+    await rig.waitForStatus(/connected/);
+    const clientId = ownClientId(rig);
+    await rig.broker.freeze();
+    const action = await done(rig, RELAY, { position: 1 });
+    await until('it is sent', async () => (await rig.log()).some(({ step }) => step === 'sent'));
+    await rig.nodeRed.kill();
+    await rig.broker.kill();
+    rig.broker.forget();
+    await rig.broker.restart();
+    // As if Node-RED had connected, and had not got the answer any more.
+    const session = { clientId, clean: false, protocolVersion, properties: { sessionExpiryInterval: 600 } };
+    await (await connectAsync(rig.broker.url, session)).endAsync();
+    const relay = await startDevice(rig, RELAY, protocolVersion);
+    await rig.nodeRed.restart();
+    const { rejected } = await rig.waitForReport('failed', action);
+    expect(rejected).toMatchObject({ code: 'uncertain', reason: expect.stringMatching(/kept the session/) as string });
+    const next = await done(rig, RELAY, { position: 2 });
+    await rig.waitForReport('published', next);
+    await relay.waitForLog();
+    await relay.stop();
+    expect(await relay.log()).toEqual([{ id: next, position: 2, outcome: 'performed' }]);
+  },
+);
