@@ -10,12 +10,12 @@ import { compose } from '../../nodes/iot-sign-publish/compose';
 import { loadRegistry } from '../../nodes/lib/registry/load';
 import { expectAccountsBalance, messagesOf } from '../support/accounting';
 import { rounds, seededRandom } from '../support/campaign';
-import { compileSketch } from '../support/devices/arduino';
+import { compileC, compileSketch } from '../support/devices/arduino';
 import { ACTIONS, compileSketches, DEVICE, FEW, kits, SECRET, type Kit } from '../support/devices/kits';
 import { startMosquitto, type Mosquitto } from '../support/mosquitto';
 import { collectNode } from '../support/flows';
 import { type FlowNode } from '../support/node-red';
-import { startChild } from '../support/processes';
+import { run, startChild } from '../support/processes';
 import { startPublisher } from '../support/publisher';
 import { ids, startRig } from '../support/rig';
 import { tempDirectory } from '../support/temp';
@@ -343,6 +343,15 @@ test('a device in Python does not take an action that the broker has kept for a 
   expect(answers[0]?.id).toBe(fresh.id);
   expect(kit.state(folder)).toMatchObject({ position: 20, moves: 1 });
   await device.kill();
+});
+
+test.each([
+  ['yes', 'answered again', '1 1 4'],
+  ['no', 'performed', '1 0 5'],
+  ['unknown', 'left alone', '1 2 4'],
+])('in C, an action that the hardware answers %s for is %s, whatever came in between', async (answer, _what, said) => {
+  // Another action is to be performed, IOT_PERFORM, IOT_AGAIN or IOT_INTERRUPTED, and how many records were stored.
+  expect(await run(await compileC('actions.c'), [answer])).toBe(`${said}\n`);
 });
 
 test('the sketch stops with a message when the key was mistyped', async () => {

@@ -189,6 +189,23 @@ print(PerformedActions("q").state("a"))`);
     expect(output).toMatch(/^None$/m);
   });
 
+  test('keeps that nobody can tell what became of an action', () => {
+    const output = script(`${MEMORY}${SIGNED}
+from actions import ActionReceiver
+key = read_key(config.KEY)
+moves = []
+world.settime()
+a, b = action("a"), action("b")
+memory = PerformedActions("p")
+memory.begin("a", 1700000060)
+receiver = ActionReceiver(key, memory, moves.append)
+codes = [receiver.receive(message)[0] for message in (b, a)]
+# Afterwards the hardware would say no.
+receiver = ActionReceiver(key, PerformedActions("p"), moves.append, lambda action: False)
+print(codes, receiver.receive(a)[0], len(moves))`);
+    expect(output).toContain("['performed', 'interrupted'] interrupted 1");
+  });
+
   test('is written anew when a line was cut off, and when it is too long', () => {
     const output = script(`${MEMORY}
 memory = PerformedActions("p")

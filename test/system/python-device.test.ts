@@ -192,6 +192,28 @@ describe('the valve in Python', () => {
     },
   );
 
+  test('never performs again what its hardware cannot tell, whatever comes in between', async () => {
+    const program = `
+import os, sys, time
+from signed_device import ActionReceiver, PerformedActions, sign, stamped
+key, path, moves = b"k" * 32, os.path.join(sys.argv[1], "p"), []
+def action(id):
+    return sign(stamped({"id": id, "expires": int(time.time()) + 60}), key).encode()
+memory = PerformedActions(path)
+memory.begin("a", int(time.time()) + 60)
+memory.close()
+memory = PerformedActions(path)
+receiver = ActionReceiver(key, memory, moves.append)
+a, b = action("a"), action("b")
+codes = [receiver.receive(message).code for message in (b, a)]
+memory.close()
+# Afterwards the hardware would say no.
+receiver = ActionReceiver(key, PerformedActions(path), moves.append, lambda action: False)
+print(*codes, receiver.receive(a).code, len(moves))`;
+    const output = await run(python, ['-c', program, tempDirectory('memory')], { cwd: folder, env });
+    expect(output).toBe('performed interrupted interrupted 1\n');
+  });
+
   test('keeps its memory short, and what has not expired in it', async () => {
     const program = `
 import os, sys
