@@ -2,7 +2,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { AlarmKeeper, type KeeperOptions } from '../../../nodes/alarm-state/keeper';
-import type { Announcement } from '../../../nodes/lib/alarm/alarms';
+import type { Announcement } from '../../../nodes/lib/alarm/delivery';
 import { tempDirectory } from '../../support/temp';
 import { until } from '../../support/until';
 import { FakeClock } from '../alarm/fake-clock';
@@ -13,7 +13,9 @@ function keeperIn(directory: string, announced: Announcement[] = [], problems: (
     directory,
     node: 'node',
     delays: { on: 0, off: 0 },
+    hasRegistry: () => true,
     intervalOf: () => undefined,
+    isHeld: () => false,
     clock: new FakeClock(START),
     announce: (announcement) => announced.push(announcement),
     changed: (problem) => problems.push(problem?.code),
