@@ -1,7 +1,8 @@
 import { connectAsync } from 'mqtt';
 import { afterEach, expect, test, vi } from 'vitest';
-import { Outbox, type OutboxUser } from '../../nodes/lib/action/outbox';
+import { Outbox } from '../../nodes/lib/action/outbox';
 import type { ActionRecord, StepTaken } from '../../nodes/lib/action/record';
+import type { OutboxUser } from '../../nodes/lib/action/users';
 import { rounds, seed, seededRandom } from '../support/campaign';
 import { atEndOfFile } from '../support/cleanup';
 import { startMosquitto } from '../support/mosquitto';

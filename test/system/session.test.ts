@@ -148,9 +148,13 @@ test('an action that the broker refuses is refused, over MQTT 5', async () => {
   expect(await relay.log()).toHaveLength(1);
 });
 
-test('answers that are forged, moved, stale, from the future, retained or replayed change nothing and are counted', async () => {
+test('answers that are forged, reflected, moved, stale, from the future, retained or replayed change nothing and are counted', async () => {
   const rig = await startActionRig({ protocolVersion: 4, withoutLog: true });
   const publisher = await startPublisher(rig.broker.url);
+  const sent: string[] = [];
+  const eavesdropper = await connectClient(rig.broker.url, {});
+  eavesdropper.on('message', (_topic, message) => sent.push(message.toString()));
+  await eavesdropper.subscribeAsync(VALVE, { qos: 2 });
   const now = nowNanoseconds();
   const answer = (id: string, time = now, key = SECRET): string => sign({ id, ...signedTime(time) }, key);
   const rejected = async (): Promise<Record<string, number>> => {
@@ -161,6 +165,7 @@ test('answers that are forged, moved, stale, from the future, retained or replay
   await rig.waitForStatus(/connected/);
   const id = await done(rig, VALVE, { position: 1 });
   await rig.waitForReport('published', id);
+  await until('somebody has read it', () => sent.length > 0);
 
   const bad: [code: string, topic: string, message: string][] = [
     ['malformed', ANSWERS, JSON.stringify({ id, ts: 1, ts_ns: 0 })],
@@ -168,6 +173,8 @@ test('answers that are forged, moved, stale, from the future, retained or replay
     ['bad-timestamp', ANSWERS, sign({ id }, SECRET)],
     ['stale', ANSWERS, answer(id, now - 2n * HOUR)],
     ['future', ANSWERS, answer(id, now + HOUR)],
+    // What the action itself would prove: its bytes come back on the topic of answers.
+    ['not-an-answer', ANSWERS, sent[0] ?? ''],
     ['unknown-action', 'actions/hall/d2/valve/ack', answer(id)],
     ['unknown-action', ANSWERS, answer('0123456789abcdef')],
   ];
@@ -189,6 +196,7 @@ test('answers that are forged, moved, stale, from the future, retained or replay
     'bad-timestamp': 1,
     stale: 1,
     future: 1,
+    'not-an-answer': 1,
     'unknown-action': 2,
     retained: 1,
   });

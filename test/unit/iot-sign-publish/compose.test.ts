@@ -119,6 +119,13 @@ describe('answers', () => {
     expect(judged(VALVE)).toMatchObject({ ok: false, code: 'unregistered' });
     expect(judged(`${VALVE}/ack`, true)).toMatchObject({ ok: false, code: 'retained' });
   });
+
+  test('are not the action itself, sent back by somebody who can read it', () => {
+    const judge = new AnswerJudge({ registry: () => registry, keyring, now: () => NOW });
+    const bytes = Buffer.from(signed(VALVE, { position: 1 }).message);
+    const verdict = judge.judge({ topic: `${VALVE}/ack`, bytes, isRetained: false });
+    expect(verdict).toMatchObject({ ok: false, code: 'not-an-answer' });
+  });
 });
 
 test('a step is logged as the row of its action, with the step as a tag and its own time', () => {
