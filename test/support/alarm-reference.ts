@@ -14,7 +14,7 @@ export type Happening =
 export interface Before {
   /** Until when somebody is known to have listened. */
   listened: number;
-  /** When something was last heard of this one, as far as that is known. */
+  /** When something was last heard of this one, if the messages before do not say so. */
   heard: number | undefined;
   /** Whether it may have been heard after that and until it ended, as the process was killed. */
   isExact: boolean;
@@ -101,7 +101,7 @@ export function expectedChanges(history: readonly Happening[], rules: Rules, end
     // A clear begins anew; a raise has gone on, and is noticed now at the earliest.
     if (opposed !== undefined) opposed = { ...opposed, at: raised ? at : Math.max(opposed.at, at - rules.on) };
     if (heard === undefined || rules.interval === undefined) return;
-    heard = Math.min(heard, known ?? heard);
+    heard = known ?? heard;
     const deaf = at - listened;
     const late = listened - heard - rules.interval;
     if (patience !== undefined) {

@@ -144,17 +144,11 @@ async function play(from: number, delays: { on: number; off: number }): Promise<
     // After a kill that would only be a time in which everything is sent again later.
     if (how === 'in order' && random() < 0.5) rig.clock.moveTo(rig.clock.wall() + Math.floor(random() * 40 * SECOND));
     const at = rig.clock.wall();
-    const befores = await readBefore(directory, all, at);
+    const befores = await readBefore(directory, all, [...unfinished], at);
     await rig.start();
     for (const device of all) {
       const before = befores.get(device) ?? { listened: at, heard: undefined, isExact: true };
-      const isSentAgain = [...unfinished].some((delivery) => delivery.device === device);
-      device.history.push({
-        at,
-        what: 'restart',
-        ended,
-        before: isSentAgain ? { ...before, heard: undefined } : before,
-      });
+      device.history.push({ at, what: 'restart', ended, before });
     }
     for (const delivery of [...unfinished]) report(delivery);
   }
@@ -208,7 +202,12 @@ async function play(from: number, delays: { on: number; off: number }): Promise<
 }
 
 /** What is stored of the time before the start. */
-async function readBefore(directory: string, all: readonly Device[], at: number): Promise<Map<Device, Before>> {
+async function readBefore(
+  directory: string,
+  all: readonly Device[],
+  sentAgain: readonly Delivery[],
+  at: number,
+): Promise<Map<Device, Before>> {
   const store = await openStore(directory);
   const kept = await KeptAlarms.open(store, 'node');
   const listening = await Listening.open({ store, node: 'node', clock: new FakeClock(at), isNeeded: () => false });
@@ -218,8 +217,10 @@ async function readBefore(directory: string, all: readonly Device[], at: number)
     const record = kept.get(device.source.topic);
     if (record === undefined) continue;
     const { from, isExact } = listening.gapOf(record, at);
+    const isHeardNow = sentAgain.some((one) => one.device === device && one.signed > BigInt(record.newest));
     // Of an alarm every message is known.
-    befores.set(device, { listened: from, heard: record.reading ? record.heard : undefined, isExact });
+    const heard = record.reading ? (isHeardNow ? at : record.heard) : undefined;
+    befores.set(device, { listened: from, heard, isExact });
   }
   kept.close();
   return befores;
