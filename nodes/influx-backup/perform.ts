@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { backUp, type BucketReport } from '../lib/backup/backup';
-import { folderOf } from '../lib/backup/layout';
+import { folderOf, requireDirectory } from '../lib/backup/layout';
 import { listCopies, type BucketList } from '../lib/backup/list';
 import type { Progress } from '../lib/backup/progress';
 import { restoreCopies, type RestoreReport } from '../lib/backup/restore';
@@ -14,7 +14,7 @@ export interface Surroundings {
   connection: InfluxServer;
   /** The registry's buckets, with their retention in seconds; throws while there is no running registry. */
   buckets: () => ReadonlyMap<string, { readonly retention: number }>;
-  /** For the copies of all servers. */
+  /** For the copies of all servers; it must exist. */
   directory: string;
   /** What the server's folder is named after. */
   serverName: string;
@@ -66,6 +66,7 @@ export async function perform(command: Command, surroundings: Surroundings): Pro
   const { signal, progress } = surroundings;
   const selection = { directory: serverDirectory(surroundings.directory, copiesOf), bucket, range };
   const milliseconds = (): number => Date.now() - began;
+  await requireDirectory(surroundings.directory);
   switch (name) {
     case 'backup':
       return outcomeOfBackup(await runBackup(command, surroundings), milliseconds());

@@ -1,5 +1,5 @@
 import { rename, rm, stat } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { makeDirectory } from './aside';
 import type { Day } from './days';
 import { copyName, filesIn, isPartial, parseCopyName } from './layout';
@@ -33,6 +33,8 @@ export class Copies {
     signal: AbortSignal,
     report: (fault: string) => void,
   ): Promise<Copies> {
+    // Not the directory of all copies: that is absent while its volume is not mounted, and must not be replaced.
+    await makeDirectory(dirname(directory));
     await makeDirectory(directory);
     const found = await readManifest(directory);
     const files = await filesIn(directory);

@@ -1,5 +1,6 @@
-import { readdir } from 'node:fs/promises';
+import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { reasonOf } from '../errors';
 import type { Day } from './days';
 
 /**
@@ -51,6 +52,27 @@ export function partialName(file: string): string {
 
 export function isPartial(file: string): boolean {
   return file.endsWith(PARTIAL);
+}
+
+/**
+ * Makes sure that the directory for the copies of all servers is there. It is never made: on a volume that is not mounted the
+ * copies would go to the disk below it.
+ *
+ * @throws Error that says what to do
+ */
+export async function requireDirectory(directory: string): Promise<void> {
+  let isDirectory: boolean;
+  try {
+    isDirectory = (await stat(directory)).isDirectory();
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code !== 'ENOENT')
+      throw new Error(`the directory ${directory} cannot be read: ${reasonOf(error)}`, { cause: error });
+    throw new Error(`the directory ${directory} does not exist: mount its volume, or make the directory`, {
+      cause: error,
+    });
+  }
+  if (!isDirectory) throw new Error(`${directory} is not a directory`);
 }
 
 /** Names of what is in a directory; none when it is not there. */
