@@ -7,7 +7,7 @@ import { keepLatest } from './keep';
 import { bucketDirectory } from './layout';
 import { ProgressReport, type Progress } from './progress';
 import { DayReader } from './read-day';
-import { beginning, isDone } from './resume';
+import { interrupted, isDone } from './resume';
 
 export interface BackupOptions {
   source: QuerySource;
@@ -80,14 +80,40 @@ async function backUpBucket(
   report: BucketReport,
   progress: ProgressReport,
 ): Promise<void> {
-  const { signal, keep } = options;
   const { bucket } = report;
   const directory = bucketDirectory(options.directory, bucket);
-  const copies = await Copies.open(directory, bucket, signal, (fault) => report.faults.push(fault));
+  const copies = await Copies.open(directory, bucket, options.signal, (fault) => report.faults.push(fault));
   const { manifest } = copies;
-  const began = beginning(manifest);
-  manifest.unfinished = began;
+  const continued = interrupted(manifest);
+  manifest.unfinished = continued ?? new Date().toISOString();
   await copies.save();
+  try {
+    await backUpDays(options, retention, copies, continued, report, progress);
+  } catch (error) {
+    options.signal.throwIfAborted();
+    // The next one looks at every day, also at those before one that always fails.
+    delete manifest.unfinished;
+    // The disk may be what has failed; the first error tells more.
+    await copies.save().catch(() => undefined);
+    throw error;
+  }
+  delete manifest.unfinished;
+  await copies.save();
+  report.removed = await keepLatest(copies, options.keep, options.signal);
+}
+
+/** @param continued - when the backup began that goes on now, if one does */
+async function backUpDays(
+  options: BackupOptions,
+  retention: number,
+  copies: Copies,
+  continued: string | undefined,
+  report: BucketReport,
+  progress: ProgressReport,
+): Promise<void> {
+  const { signal, keep } = options;
+  const { bucket } = report;
+  const { directory, manifest } = copies;
   const expired = BigInt(Date.now()) * 1_000_000n - BigInt(retention) * 1_000_000_000n;
   const reader = new DayReader(options.source, bucket, signal);
   let kept = 0;
@@ -95,7 +121,7 @@ async function backUpBucket(
     if (keep > 0 && kept >= keep) break;
     signal.throwIfAborted();
     const old = manifest.days[day];
-    if (!old || options.full === true || !isDone(day, old, began)) {
+    if (!old || options.full === true || continued === undefined || !isDone(day, old, continued)) {
       progress.begin(bucket, day);
       const { full = false, shrink = false } = options;
       const read = (points: number): void => progress.add(points);
@@ -106,9 +132,6 @@ async function backUpBucket(
     report.days += 1;
     if (manifest.days[day]) kept += 1;
   }
-  delete manifest.unfinished;
-  await copies.save();
-  report.removed = await keepLatest(copies, keep, signal);
 }
 
 /** The latest first: those are the ones that only InfluxDB has. Points may be dated a little ahead. */

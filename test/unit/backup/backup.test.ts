@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto';
 import { readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { describe, expect, test } from 'vitest';
+import { afterEach, describe, expect, test, vi } from 'vitest';
+import { isUnfinished } from '../../../nodes/lib/backup/unfinished';
 import { verifyCopies } from '../../../nodes/lib/backup/verify';
 import { listCopies } from '../../../nodes/lib/backup/list';
 import { MemorySource } from './memory-source';
@@ -157,13 +158,31 @@ describe('a backup that fails', () => {
     expect(verified).toMatchObject({ days: 3, faults: [] });
   });
 
-  test('goes on where it was', async () => {
+  test('begins anew, so that a day that always fails does not hide those before it', async () => {
     const source = filled();
     const directory = temporary();
     source.before = (statement) => {
       if (statement.includes(`>= ${daysAgo(3)} `)) throw new Error('InfluxDB is away');
     };
     expect(await backUpRaw(source, directory)).toMatchObject({ error: 'InfluxDB is away' });
+    source.add(`climate,device=a,site=x v=0.5 ${daysAgo(2)}`);
+    const report = await backUpRaw(source, directory);
+    expect(report).toMatchObject({ copied: [dayText(2)], error: 'InfluxDB is away' });
+  });
+});
+
+describe('a backup that is interrupted', () => {
+  test('goes on where it was', async () => {
+    const source = filled();
+    const directory = temporary();
+    const abort = new AbortController();
+    source.before = (statement) => {
+      if (!statement.includes(`>= ${daysAgo(3)} `)) return;
+      abort.abort(new Error('closing'));
+      throw new Error('closing');
+    };
+    await expect(backUpRaw(source, directory, { signal: abort.signal })).rejects.toThrow('closing');
+    expect(await isUnfinished(directory)).toBe(true);
     source.before = () => undefined;
     source.statements.length = 0;
     expect(await backUpRaw(source, directory)).toMatchObject({ copied: [dayText(5)] });
@@ -180,6 +199,36 @@ describe('a backup that fails', () => {
     const abort = new AbortController();
     source.before = () => abort.abort(new Error('closing'));
     await expect(backUpRaw(source, temporary(), { signal: abort.signal })).rejects.toThrow('closing');
+  });
+});
+
+describe('a clock that was ahead', () => {
+  afterEach(() => vi.useRealTimers());
+  const ahead = (): void => void vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + 5 * 86_400_000 });
+
+  test('makes no later backup skip a day', async () => {
+    const source = filled();
+    const directory = temporary();
+    ahead();
+    await backUpRaw(source, directory);
+    vi.useRealTimers();
+    source.add(`m v=2 ${daysAgo(0)}`, `m v=2 ${daysAgo(2) + 50n}`);
+    expect(await backUpRaw(source, directory)).toMatchObject({ copied: [dayText(0), dayText(2)] });
+    expect(copiedLines(directory)).toEqual(source.sorted());
+  });
+
+  test('makes no backup go on that was interrupted then', async () => {
+    const source = filled();
+    const directory = temporary();
+    const abort = new AbortController();
+    source.before = () => abort.abort(new Error('closing'));
+    ahead();
+    await expect(backUpRaw(source, directory, { signal: abort.signal })).rejects.toThrow('closing');
+    vi.useRealTimers();
+    source.before = () => undefined;
+    expect(await isUnfinished(directory)).toBe(false);
+    await backUpRaw(source, directory);
+    expect(copiedLines(directory)).toEqual(source.sorted());
   });
 });
 
