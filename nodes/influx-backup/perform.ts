@@ -1,4 +1,4 @@
-import { join } from 'node:path';
+import { resolve } from 'node:path';
 import { backUp, type BucketReport } from '../lib/backup/backup';
 import { folderOf, requireDirectory } from '../lib/backup/layout';
 import { listCopies, type BucketList } from '../lib/backup/list';
@@ -12,6 +12,8 @@ import type { Command } from './command';
 /** What the commands work with. */
 export interface Surroundings {
   connection: InfluxServer;
+  /** Where the data of the server is. */
+  place: string;
   /** The registry's buckets, with their retention in seconds; throws while there is no running registry. */
   buckets: () => ReadonlyMap<string, { readonly retention: number }>;
   /** For the copies of all servers; it must exist. */
@@ -57,7 +59,7 @@ export interface Outcome {
 
 /** Where the copies of a server are. */
 export function serverDirectory(directory: string, serverName: string): string {
-  return join(directory, folderOf(serverName));
+  return resolve(directory, folderOf(serverName));
 }
 
 export async function perform(command: Command, surroundings: Surroundings): Promise<Outcome> {
@@ -92,9 +94,10 @@ export async function perform(command: Command, surroundings: Surroundings): Pro
 
 function runBackup(command: Command, surroundings: Surroundings): Promise<BucketReport[]> {
   const { bucket, range, full, shrink } = command;
-  const { connection: source, directory, serverName, keep, signal, progress } = surroundings;
+  const { connection: source, place, directory, serverName, keep, signal, progress } = surroundings;
   return backUp({
     source,
+    place,
     directory: serverDirectory(directory, serverName),
     buckets: bucket === undefined ? surroundings.buckets() : new Map([[bucket, retentionOf(command, surroundings)]]),
     range,

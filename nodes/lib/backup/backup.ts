@@ -11,6 +11,8 @@ import { interrupted, isDone } from './resume';
 
 export interface BackupOptions {
   source: QuerySource;
+  /** Where the data of the source is; copies of another place are left alone. */
+  place: string;
   /** Of the server whose buckets are copied. */
   directory: string;
   /** With the retention in seconds. */
@@ -82,7 +84,9 @@ async function backUpBucket(
 ): Promise<void> {
   const { bucket } = report;
   const directory = bucketDirectory(options.directory, bucket);
-  const copies = await Copies.open(directory, bucket, options.signal, (fault) => report.faults.push(fault));
+  const copies = await Copies.open(directory, bucket, options.place, options.signal, (fault) =>
+    report.faults.push(fault),
+  );
   const { manifest } = copies;
   const continued = interrupted(manifest);
   manifest.unfinished = continued ?? new Date().toISOString();

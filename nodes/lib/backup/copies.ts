@@ -25,11 +25,14 @@ export class Copies {
    * Opens the copies of a bucket and clears away what an interrupted backup has left. A manifest that is missing or damaged
    * is made anew from the files that are good: their names tell day and sum.
    *
+   * @param place - where the data of the bucket is
    * @param report - is told what was wrong
+   * @throws Error when the copies are of another place; then everything is as it was
    */
   static async open(
     directory: string,
     bucket: string,
+    place: string,
     signal: AbortSignal,
     report: (fault: string) => void,
   ): Promise<Copies> {
@@ -37,6 +40,12 @@ export class Copies {
     await makeDirectory(dirname(directory));
     await makeDirectory(directory);
     const found = await readManifest(directory);
+    if (found.kind === 'found' && found.manifest.place !== place) {
+      throw new Error(
+        `${directory} has the copies of another server (${found.manifest.place}, not ${place}): ` +
+          'give the influx-server node another name, or this node another directory',
+      );
+    }
     const files = await filesIn(directory);
     for (const file of files.filter(isPartial)) await rm(join(directory, file), { force: true });
     if (found.kind === 'found') {
@@ -46,7 +55,7 @@ export class Copies {
       }
       return new Copies(directory, found.manifest);
     }
-    const copies = new Copies(directory, { version: 1, bucket, days: {} });
+    const copies = new Copies(directory, { version: 1, bucket, place, days: {} });
     await copies.#findDays(files, signal, report);
     if (found.kind === 'damaged') report(`${found.reason}; it was made anew from the files`);
     if (found.kind === 'damaged' || Object.keys(copies.manifest.days).length > 0) await copies.save();

@@ -32,6 +32,8 @@ export interface DayCopy {
 export interface Manifest {
   version: 1;
   bucket: string;
+  /** Where the data is that was copied: two servers must not share a folder. */
+  place: string;
   /** When a backup began that has not come to its end: ISO 8601. */
   unfinished?: string;
   days: Record<Day, DayCopy>;

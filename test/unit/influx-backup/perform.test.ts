@@ -2,7 +2,7 @@ import { existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import type { Command } from '../../../nodes/influx-backup/command';
-import { perform, type Surroundings } from '../../../nodes/influx-backup/perform';
+import { perform, serverDirectory, type Surroundings } from '../../../nodes/influx-backup/perform';
 import type { InfluxServer } from '../../../nodes/lib/influx/server';
 import { MemorySource } from '../backup/memory-source';
 import { BUCKET, daysAgo, never, temporary } from '../backup/support';
@@ -10,6 +10,7 @@ import { BUCKET, daysAgo, never, temporary } from '../backup/support';
 function surroundings(directory: string, source: MemorySource): Surroundings {
   return {
     connection: source as unknown as InfluxServer,
+    place: 'http://house:8086, database iot',
     buckets: () => new Map([[BUCKET, { retention: 10 * 86_400 }]]),
     directory,
     serverName: 'house',
@@ -60,4 +61,24 @@ describe('the directory for the copies', () => {
     writeFileSync(directory, '');
     await expect(perform(command('backup'), surroundings(directory, oneDay()))).rejects.toThrow('is not a directory');
   });
+});
+
+test('two servers of one name do not replace the copies of each other', async () => {
+  const directory = temporary();
+  const one = surroundings(directory, oneDay());
+  await perform(command('backup'), one);
+  const files = readdirSync(join(directory, 'house', BUCKET));
+  const other = { ...surroundings(directory, new MemorySource()), place: 'http://house:8086, database other' };
+  (other.connection as unknown as MemorySource).add(`n v=1 ${daysAgo(1)}`);
+  const { result, failure } = await perform(command('backup'), other);
+  expect(result).toMatchObject({ ok: false, copied: 0 });
+  expect(failure).toContain('(http://house:8086, database iot, not http://house:8086, database other)');
+  expect(failure).toContain('another name');
+  expect(readdirSync(join(directory, 'house', BUCKET))).toEqual(files);
+  expect((await perform(command('backup'), one)).result).toMatchObject({ ok: true, copied: 0 });
+  expect((await perform(command('verify'), other)).result).toMatchObject({ ok: true, points: 1 });
+});
+
+test('a path that is written in another way is the same folder', () => {
+  expect(serverDirectory('/mnt/copies/', 'house')).toBe(serverDirectory('/mnt/../mnt/./copies', 'house'));
 });
