@@ -85,11 +85,18 @@ export async function filesIn(directory: string): Promise<string[]> {
   }
 }
 
-/** Buckets of a server that have copies. */
+/**
+ * Buckets of a server that have copies.
+ *
+ * @throws Error when a folder cannot be read: it may be one of them
+ */
 export async function bucketsIn(serverDirectory: string): Promise<string[]> {
   const buckets: string[] = [];
   for (const folder of await filesIn(serverDirectory)) {
-    const files = await filesIn(join(serverDirectory, folder)).catch((): string[] => []);
+    const files = await filesIn(join(serverDirectory, folder)).catch((error: NodeJS.ErrnoException): string[] => {
+      if (error.code === 'ENOTDIR') return []; // a file that somebody has put there
+      throw error;
+    });
     if (files.includes(MANIFEST) || files.some((file) => parseCopyName(file))) buckets.push(nameOfFolder(folder));
   }
   return buckets;

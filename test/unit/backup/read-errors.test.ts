@@ -1,4 +1,4 @@
-import { createReadStream, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createReadStream, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { gzipSync } from 'node:zlib';
@@ -86,4 +86,15 @@ test('a line without a time is damage', async () => {
   const report = await backUpRaw(source, directory);
   expect(report.faults).toEqual([expect.stringContaining('without a time')]);
   expect(copiedLines(directory)).toEqual(source.sorted());
+});
+
+test('a folder that cannot be read is not left out', async () => {
+  const directory = temporary();
+  await backUpRaw(hourly(), directory);
+  writeFileSync(join(directory, 'a note'), '');
+  expect(await listCopies({ directory })).toHaveLength(1);
+  // Even root cannot read this one.
+  symlinkSync('loop', join(directory, 'loop'));
+  await expect(verifyCopies({ directory, signal: never })).rejects.toThrow('ELOOP');
+  await expect(listCopies({ directory })).rejects.toThrow('ELOOP');
 });
