@@ -1,7 +1,7 @@
 import { reasonOf } from '../errors';
 import type { QuerySource } from '../influx/query';
 import { Copies } from './copies';
-import { copyDay, type CopyResult } from './copy-day';
+import { copyDay, type CopyResult, type Omission } from './copy-day';
 import { dayOf, dayOfMilliseconds, previousDay, startOf, touches, type Day, type TimeRange } from './days';
 import { keepLatest } from './keep';
 import { bucketDirectory } from './layout';
@@ -44,7 +44,7 @@ export interface BucketReport {
   /** Points that are in the copies but not in InfluxDB any more, though they have not expired. */
   missing: number;
   /** Points that line protocol cannot carry, with the reason for one of them. */
-  omitted?: { points: number; reason: string };
+  omitted?: Omission;
   /** Older copies that were not as they should be. */
   faults: string[];
   /** Why the bucket was not backed up to the end. */
@@ -152,11 +152,12 @@ function earlier(one: Day, other: Day): Day {
 async function settle(
   copies: Copies,
   day: Day,
-  { kind, copy, fault }: CopyResult,
+  { kind, copy, omitted, fault }: CopyResult,
   { shrink = false }: BackupOptions,
   report: BucketReport,
 ): Promise<void> {
   if (fault !== undefined) report.faults.push(fault);
+  if (omitted) report.omitted = { points: (report.omitted?.points ?? 0) + omitted.points, reason: omitted.reason };
   if (kind === 'empty') {
     if (shrink && fault === undefined) await copies.remove(day);
     return;
@@ -170,10 +171,6 @@ async function settle(
   report.copied.push(day);
   report.points += copy.points;
   report.bytes += copy.bytes;
-  if (copy.omitted) {
-    const points = (report.omitted?.points ?? 0) + copy.omitted.points;
-    report.omitted = { points, reason: copy.omitted.reason };
-  }
 }
 
 /** Points that InfluxDB should still have. */

@@ -24,8 +24,6 @@ export interface DayCopy {
   checked: string;
   /** One for each hour, from 0. */
   hours: HourSum[];
-  /** Points that line protocol cannot carry, with the reason for one of them. */
-  omitted?: { points: number; reason: string };
 }
 
 /** What a bucket's copies are; it is in `manifest.json`. */

@@ -136,9 +136,18 @@ describe('a backup', () => {
         else yield block;
       }
     };
-    const report = await backUpRaw(source, temporary());
-    expect(report).toMatchObject({ points: 1, omitted: { points: 1 } });
-    expect(report.omitted?.reason).toContain('not an integer of 64 bits');
+    const directory = temporary();
+    const omitted = { points: 1, reason: expect.stringContaining('not an integer of 64 bits') as string };
+    expect(await backUpRaw(source, directory)).toMatchObject({ copied: [dayText(1)], points: 1, omitted });
+    // Each time, until the point is gone: when nothing has changed, when another hour has, and when all is copied anew.
+    expect(await backUpRaw(source, directory)).toMatchObject({ copied: [], omitted });
+    source.add(`m v=3 ${daysAgo(1) + 5n * HOUR}`);
+    expect(await backUpRaw(source, directory)).toMatchObject({ copied: [dayText(1)], omitted });
+    expect(await backUpRaw(source, directory, { full: true })).toMatchObject({ copied: [dayText(1)], omitted });
+    source.remove((time) => time !== daysAgo(1));
+    expect(await backUpRaw(source, temporary())).toMatchObject({ copied: [], omitted });
+    source.remove(() => true);
+    expect((await backUpRaw(source, directory)).omitted).toBeUndefined();
   });
 });
 
