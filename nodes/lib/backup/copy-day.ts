@@ -5,7 +5,7 @@ import { HOURS, startOf, type Day } from './days';
 import { DaySums, isSameHour, pointsOf, type HourLines, type HourSum } from './hours';
 import { copyName } from './layout';
 import type { DayCopy } from './manifest';
-import { CopyFault, readHours } from './read-copy';
+import { CopyFault, proveSum, readHours } from './read-copy';
 import type { DayReader, Omitted } from './read-day';
 
 export interface CopyTask {
@@ -57,7 +57,10 @@ export async function copyDay(task: CopyTask): Promise<CopyResult> {
   const fault = old && (await faultOfSize(task.directory, old));
   if (!old || fault !== undefined) return withFault(fault, await copyAgainst({ ...task, old: undefined }));
   try {
-    return await copyAgainst(task);
+    const result = await copyAgainst(task);
+    // The file may have changed since: then it is made anew while InfluxDB still has the points.
+    if (result.kind === 'unchanged') await proveSum(task.directory, old, task.signal);
+    return result;
   } catch (error) {
     if (!(error instanceof CopyFault)) throw error;
     return withFault(`${old.file} ${error.message}`, await copyAgainst({ ...task, old: undefined }));

@@ -85,6 +85,12 @@ export async function filesIn(directory: string): Promise<string[]> {
   }
 }
 
+/** What somebody has put there and is no folder has no files. */
+function noFiles(error: unknown): string[] {
+  if ((error as NodeJS.ErrnoException).code === 'ENOTDIR') return [];
+  throw error;
+}
+
 /**
  * Buckets of a server that have copies.
  *
@@ -93,10 +99,7 @@ export async function filesIn(directory: string): Promise<string[]> {
 export async function bucketsIn(serverDirectory: string): Promise<string[]> {
   const buckets: string[] = [];
   for (const folder of await filesIn(serverDirectory)) {
-    const files = await filesIn(join(serverDirectory, folder)).catch((error: NodeJS.ErrnoException): string[] => {
-      if (error.code === 'ENOTDIR') return []; // a file that somebody has put there
-      throw error;
-    });
+    const files = await filesIn(join(serverDirectory, folder)).catch(noFiles);
     if (files.includes(MANIFEST) || files.some((file) => parseCopyName(file))) buckets.push(nameOfFolder(folder));
   }
   return buckets;

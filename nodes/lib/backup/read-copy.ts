@@ -99,6 +99,23 @@ export async function readCopy(directory: string, copy: DayCopy, use: Use, signa
   if (sha256 !== copy.sha256) throw new CopyFault('does not have the sum that the manifest tells');
 }
 
+/**
+ * Proves that a file is what was written, without reading its lines.
+ *
+ * @throws CopyFault, what the file system says, or the signal's reason
+ */
+export async function proveSum(directory: string, { file, sha256 }: DayCopy, signal: AbortSignal): Promise<void> {
+  const path = join(directory, file);
+  const hash = createHash('sha256');
+  try {
+    await pipeline(createReadStream(path), hash, { signal });
+  } catch (error) {
+    signal.throwIfAborted();
+    throw faultOf(path, error);
+  }
+  if (hash.digest('hex') !== sha256) throw new CopyFault('does not have the sum that the manifest tells');
+}
+
 /** What a file holds. */
 export interface Scan {
   sha256: string;

@@ -283,6 +283,31 @@ describe('damage', () => {
     expect(copiedLines(directory)).toEqual(source.sorted());
   });
 
+  test('is mended by the next backup, though nothing has changed', async () => {
+    const source = filled();
+    const directory = temporary();
+    await backUpRaw(source, directory);
+    const file = filesOf(directory)[1] ?? '';
+    flip(join(directory, BUCKET, file), 40);
+    const report = await backUpRaw(source, directory);
+    expect(report.copied).toEqual([dayText(2)]);
+    expect(report.faults).toEqual([expect.stringContaining(file)]);
+    expect((await verifyCopies({ directory, signal: never }))[0]).toMatchObject({ days: 3, points: 30, faults: [] });
+    expect(copiedLines(directory)).toEqual(source.sorted());
+    expect(await backUpRaw(source, directory)).toMatchObject({ copied: [], faults: [] });
+  });
+
+  test('stays where it is when InfluxDB has nothing to mend it', async () => {
+    const source = filled();
+    const directory = temporary();
+    await backUpRaw(source, directory);
+    const files = filesOf(directory);
+    flip(join(directory, BUCKET, files[1] ?? ''), 40);
+    source.remove(() => true);
+    expect((await backUpRaw(source, directory)).faults).toEqual([expect.stringContaining(files[1] ?? '')]);
+    expect(filesOf(directory)).toEqual(files);
+  });
+
   test.each([
     ['missing', (path: string) => rmSync(path)],
     ['damaged', (path: string) => flip(path, 100)],
@@ -302,6 +327,50 @@ describe('damage', () => {
     expect(filesOf(directory)).toEqual(files);
     expect((await verifyCopies({ directory, signal: never }))[0]).toMatchObject({ days: 3, points: 30, faults: [] });
     expect(copiedLines(directory)).toEqual(before);
+  });
+});
+
+describe('a file that the manifest does not name', () => {
+  test('is adopted when it is all that there is of its day', async () => {
+    const source = new MemorySource();
+    const directory = temporary();
+    source.add(`m v=1 ${daysAgo(3)}`);
+    await backUpRaw(source, directory);
+    const path = join(directory, BUCKET, 'manifest.json');
+    const older = readFileSync(path);
+    source.add(`m v=1 ${daysAgo(2)}`);
+    await backUpRaw(source, directory);
+    const before = copiedLines(directory);
+    writeFileSync(path, older);
+    source.remove(() => true);
+    expect(await backUpRaw(source, directory)).toMatchObject({ copied: [], faults: [], missing: 2 });
+    expect(copiedLines(directory)).toEqual(before);
+    expect((await verifyCopies({ directory, signal: never }))[0]).toMatchObject({ days: 2, points: 2, faults: [] });
+  });
+
+  test('is adopted when the one that is named is gone', async () => {
+    const source = filled();
+    const directory = temporary();
+    await backUpRaw(source, directory);
+    const path = join(directory, BUCKET, 'manifest.json');
+    const older = readFileSync(path);
+    source.add(`late v=true ${daysAgo(2)}`);
+    await backUpRaw(source, directory);
+    writeFileSync(path, older);
+    const before = source.sorted();
+    source.remove(() => true);
+    expect(await backUpRaw(source, directory)).toMatchObject({ copied: [], faults: [], missing: 31 });
+    expect(copiedLines(directory)).toEqual(before);
+  });
+
+  test('goes when its day has another one', async () => {
+    const source = filled();
+    const directory = temporary();
+    await backUpRaw(source, directory);
+    const files = filesOf(directory);
+    writeFileSync(join(directory, BUCKET, `${dayText(2)}.000000000000.lp.gz`), 'whatever');
+    await backUpRaw(source, directory);
+    expect(filesOf(directory)).toEqual(files);
   });
 });
 
@@ -326,6 +395,8 @@ describe('what is kept', () => {
       const file = filesOf(directory).find((name) => name.startsWith(dayText(days))) ?? '';
       flip(join(directory, BUCKET, file), 40);
     }
+    // Or they would be mended.
+    source.remove(() => true);
     const report = await backUpRaw(source, directory, { keep: 1 });
     expect(report.removed).toEqual([dayText(2)]);
     expect((await listCopies({ directory }))[0]?.days.map(({ day }) => day)).toEqual([dayText(5), dayText(1)]);
