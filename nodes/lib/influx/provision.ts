@@ -10,7 +10,7 @@ export interface ProvisionItem {
   /** In InfluxDB; seconds, a retention of 0 is for ever. */
   found?: { retention: number; shard?: number };
   /** What is to be done. Surplus is never touched. */
-  change: 'create' | 'lengthen' | 'shorten' | 'none';
+  change: 'create' | 'lengthen' | 'shorten' | 'reshard' | 'none';
   /** What else an operator should know. */
   note?: string;
 }
@@ -208,15 +208,17 @@ export class KeeperProvisioner implements Provisioner {
     if (after && isAsWanted(after, wanted)) return { item: now, result: { outcome: 'done' } };
     if (trouble) return failed(now, trouble.error);
     const has = retention === undefined ? 'no such bucket' : `a retention of ${retentionText(retention)}`;
-    return { item: now, result: { outcome: 'failed', reason: `${TAKEN}, and yet has ${has}` } };
+    const of = retention === wanted.retention ? ` in shard groups of ${retentionText(shard ?? 0)}` : '';
+    return { item: now, result: { outcome: 'failed', reason: `${TAKEN}, and yet has ${has}${of}` } };
   }
 }
 
 const TAKEN = 'InfluxDB took the change';
 const UNKNOWN = 'it is not known whether it was changed: send plan';
 
-function isAsWanted(found: FoundBucket, wanted: { retention: number }): boolean {
-  return found.retention === wanted.retention;
+/** 3.x has no shard groups to speak of. */
+function isAsWanted({ retention, shard }: FoundBucket, wanted: { retention: number }): boolean {
+  return retention === wanted.retention && (shard === undefined || shard === shardFor(retention));
 }
 
 function isOfBucket(error: unknown): boolean {
@@ -249,6 +251,11 @@ function compared(
 ): ProvisionItem {
   if (!found) return { bucket, state: 'missing', wanted, change: 'create', ...withNote(noteOnMissing) };
   const base = { bucket, wanted, found: foundOf(found), ...withNote(found.fault ?? found.note) };
+  if (found.retention === wanted.retention && found.fault === undefined && !isAsWanted(found, wanted)) {
+    const hint = `its shard groups are to be of ${retentionText(shardFor(wanted.retention))} each`;
+    const note = [found.note, hint].filter((each) => each !== undefined).join('; ');
+    return { ...base, note, state: 'different', change: 'reshard' };
+  }
   if (found.retention === wanted.retention) {
     return { ...base, state: found.fault === undefined ? 'same' : 'different', change: 'none' };
   }

@@ -139,3 +139,17 @@ test.each([
     `"a": ${words}; it is not known whether it was changed: send plan. Not changed either: "b". Nothing else was changed`,
   );
 });
+
+test('shard groups of a length set by hand are drift, and are set right', async () => {
+  const { keeper } = setUp([]);
+  const provisioner = new KeeperProvisioner(keeper);
+  const buckets = new Map([['a', { retention: 30 * DAY }]]);
+  keeper.buckets.set('a', { name: 'a', retention: 30 * DAY, shard: 30 * DAY });
+  const plan = await provisioner.plan(buckets);
+  expect(plan.items).toMatchObject([
+    { state: 'different', change: 'reshard', note: 'its shard groups are to be of 1d each' },
+  ]);
+  await provisioner.apply(plan, { allowShorten: false });
+  expect(keeper.buckets.get('a')).toMatchObject({ retention: 30 * DAY, shard: DAY });
+  expect((await provisioner.plan(buckets)).items).toMatchObject([{ state: 'same', change: 'none' }]);
+});
