@@ -81,7 +81,7 @@ function namesBy(check: typeof checked) {
 /** Names as InfluxDB can hold them, whoever wrote them. */
 const ANY_NAMES = namesBy(checked);
 /** For points to be written newly. InfluxDB answers queries with rows of its own where `_name` and the like are a name. */
-export const NEW_NAMES = namesBy((name, use) => {
+const NEW_NAMES = namesBy((name, use) => {
   const text = checked(name, use);
   if (text.startsWith('_')) throw invalid(`the ${use} "${text}" starts with _, as names of InfluxDB itself do`);
   return text;
@@ -157,8 +157,16 @@ function isObject(value: unknown): value is Record<string, unknown> {
  *
  * @throws PackError `invalid-point` for what no version of InfluxDB could hold exactly.
  */
-export function lineOf(point: Point, names = ANY_NAMES): string {
-  const { measurements, tagKeys, fieldKeys } = names;
+export function lineOf(point: Point): string {
+  return lineWith(ANY_NAMES, point);
+}
+
+/** The same for a point that is new: its names must not be like those of InfluxDB itself either. */
+export function lineOfNew(point: Point): string {
+  return lineWith(NEW_NAMES, point);
+}
+
+function lineWith({ measurements, tagKeys, fieldKeys }: typeof ANY_NAMES, point: Point): string {
   let line = measurements.escaped(point.measurement);
   const { tags, fields, time } = point;
   if (!isObject(tags)) throw invalid('it has no tags object');
