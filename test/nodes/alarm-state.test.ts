@@ -253,7 +253,11 @@ describe.each<Runtime>(['4', '5'])('no forged message on Node-RED %s', (runtime)
     await until('both are ignored', retained, (seen) => seen === 2);
     expect(events(rig, 'd3')).toEqual([]);
     expect(events(rig, 'd1', alarmLabels.changes)).not.toContain('acknowledged');
-    const ignored = alarms(rig, alarmLabels.everything).filter(({ rejected }) => rejected?.code === 'retained');
+    const ignored = await until(
+      'both are told',
+      () => alarms(rig, alarmLabels.everything).filter(({ rejected }) => rejected?.code === 'retained'),
+      ({ length }) => length >= 2,
+    );
     expect(ignored.map(({ topic }) => topic).sort()).toEqual([alarmTopic('d3'), OPERATOR_TOPIC].sort());
     await publisher.publish(alarmTopic('d3'), '', { retain: true });
     await publisher.publish(OPERATOR_TOPIC, '', { retain: true });
