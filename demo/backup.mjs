@@ -12,6 +12,8 @@ const PATIENCE_SECONDS = 60;
 export function removeCopies() {
   rmSync(backupDirectory(), { recursive: true, force: true });
   rmSync(resultsFile(), { force: true });
+  // Makes the folder: influx-backup does not.
+  backupDirectory();
 }
 
 /** Presses a button of the backup flow, and returns what the node says when it is done; undefined if it says nothing. */

@@ -2,7 +2,8 @@
 # Makes the certificates of the broker, by an authority of your own.
 #
 #   ./certificates.sh broker NAME…    the authority, if there is none yet, and the broker's certificate for these host
-#                                     names and IP addresses: all by which devices and Node-RED call the broker
+#                                     names and IP addresses: all by which devices and Node-RED call the broker.
+#                                     Again, it renews the certificate: README.md says what else to do
 #   ./certificates.sh device NAME     a certificate for one device or for Node-RED, where the broker asks for one
 #
 # Everything goes to ./certificates, or to the folder in $CERTIFICATES. Devices need ca.pem, and nothing else from there
@@ -32,17 +33,20 @@ authority() {
 }
 
 # certificate FILE COMMON-NAME USAGE [ALTERNATIVE-NAMES]
+# What is there stays until the new one is complete. It is replaced, not written over: its key may belong to the broker's user.
 certificate() {
-  new_key "$1.key"
-  openssl req -new -key "$1.key" -subj "/CN=$(echo "$2" | sed 's,/,\\/,g')" -out "$1.csr"
+  new_key "$1.key.new"
+  openssl req -new -key "$1.key.new" -subj "/CN=$(echo "$2" | sed 's,/,\\/,g')" -out "$1.csr"
   {
     echo 'basicConstraints=critical,CA:FALSE'
     echo 'keyUsage=critical,digitalSignature'
     echo "extendedKeyUsage=$3"
     [ -z "${4:-}" ] || echo "subjectAltName=$4"
   } >"$1.ext"
-  openssl x509 -req -in "$1.csr" -CA ca.pem -CAkey ca.key -CAcreateserial -sha256 -days "$days" -extfile "$1.ext" -out "$1.pem"
+  openssl x509 -req -in "$1.csr" -CA ca.pem -CAkey ca.key -CAcreateserial -sha256 -days "$days" -extfile "$1.ext" -out "$1.pem.new"
   rm "$1.csr" "$1.ext"
+  mv -f "$1.key.new" "$1.key"
+  mv -f "$1.pem.new" "$1.pem"
 }
 
 # Clients look at the alternative names only, and tell IP addresses from host names.
@@ -58,7 +62,7 @@ alternative_names() {
   echo "$names"
 }
 
-[ $# -ge 2 ] || fail "$(sed -n 's/^# \{0,1\}//; 2,8p' "$0")"
+[ $# -ge 2 ] || fail "$(sed -n 's/^# \{0,1\}//; 2,9p' "$0")"
 what=$1
 shift
 mkdir -p "$folder"

@@ -1,15 +1,18 @@
 import type { Node, NodeAPI } from 'node-red';
 import { runningRegistry, type IotRegistryNode } from '../iot-registry/iot-registry';
-import type { Alarms, Deliver, Outcome } from '../lib/alarm/alarms';
+import type { Alarms } from '../lib/alarm/alarms';
 import { systemClock } from '../lib/alarm/clock';
-import { PackError } from '../lib/errors';
+import type { Deliver, Outcome } from '../lib/alarm/delivery';
+import { PackError, reasonOf } from '../lib/errors';
 import { configNode } from '../lib/runtime/config-nodes';
+import { afterDeploy, isDeploying } from '../lib/runtime/deploy-gate';
 import { MessageNode } from '../lib/runtime/message-node';
 import { addCollector, serveMetrics } from '../lib/runtime/metrics';
 import { MinuteLog } from '../lib/runtime/minute-log';
 import { storeDirectory } from '../lib/runtime/store-directory';
 import { alarmMetrics } from './alarm-metrics';
 import { DEFAULT_DELAY, type AlarmStateConfig } from './config';
+import { finisher } from './finisher';
 import { readMessage, type Intake } from './intake';
 import { AlarmKeeper } from './keeper';
 import { Outputs, type AlarmMessage } from './outputs';
@@ -28,10 +31,16 @@ export default function register(RED: NodeAPI): void {
       directory: storeDirectory(RED),
       node: this.id,
       delays: { on: milliseconds(config.onDelay), off: milliseconds(config.offDelay) },
+      hasRegistry: () => registryNode?.registry !== undefined,
       intervalOf: (topic) => registryNode?.registry?.match(topic)?.entry.interval,
+      isHeld: () => isDeploying(RED),
       clock: systemClock,
       announce: (announcement, error) => {
-        outputs.announce(announcement);
+        try {
+          outputs.announce(announcement);
+        } catch (fault) {
+          this.error(reasonOf(fault));
+        }
         if (error) report('not-stored', { reason: error.message });
         runtime.status.touch();
       },
@@ -58,47 +67,39 @@ export default function register(RED: NodeAPI): void {
 
     runtime.onInput((message: AlarmMessage, send, done) => {
       const intake = readMessage(message, () => runningRegistry(registryNode));
-      runtime.counters.pending += 1;
-      const end = (finish: () => void) => {
-        runtime.counters.pending -= 1;
-        try {
-          finish();
-        } catch (error) {
-          runtime.fail(done, error);
-        }
-        runtime.status.touch();
-      };
+      const end = finisher(runtime, done);
+      const finish = (outcome: Outcome, error: PackError | undefined) =>
+        end((finished) => {
+          if (!error) {
+            outputs.outcome(outcome, message, send, finished);
+            return;
+          }
+          // An alarm that cannot be stored is still one.
+          outputs.changes(outcome, message, send);
+          runtime.fail(finished, error);
+        });
       keeper.use((alarms, problem) => {
-        if (intake.what === 'nothing') end(() => outputs.pass('unwatched', done));
-        else if (intake.what === 'ignore') end(() => outputs.ignore(intake, message, send, done));
-        else if (!alarms) end(() => runtime.fail(done, problem));
-        else if (intake.what === 'ask') end(() => outputs.answer(alarms.active(), message, send, done));
-        else {
-          act(intake, alarms, (outcome, error) =>
-            end(() => {
-              if (!error) {
-                outputs.outcome(outcome, message, send, done);
-                return;
-              }
-              // An alarm that cannot be stored is still one.
-              outputs.changes(outcome, message, send);
-              runtime.fail(done, error);
-            }),
-          );
+        try {
+          if (intake.what === 'nothing') end((finished) => outputs.pass('unwatched', finished));
+          else if (intake.what === 'ignore') end((finished) => outputs.ignore(intake, message, send, finished));
+          else if (!alarms) end((finished) => runtime.fail(finished, problem));
+          else if (intake.what === 'ask') end((finished) => outputs.answer(alarms.active(), message, send, finished));
+          else act(intake, alarms, finish);
+        } catch (fault) {
+          end((finished) => runtime.fail(finished, fault));
         }
       });
     });
 
-    const open = () => keeper.open();
-    // Changes that are still owed must find the nodes that they are sent to.
-    RED.events.once('flows:started', open);
+    // Changes that are still owed must find the nodes that they are sent to, at the start and after each deploy.
+    const stopFollowing = afterDeploy(RED, () => keeper.resume());
     const stopListening = registryNode.changed.add(() => {
       keeper.alarms?.registryChanged();
       runtime.status.touch();
     });
     const stopCollecting = addCollector(() => alarmMetrics(this.id, keeper.alarms?.totals()));
     this.on('close', (done: () => void) => {
-      RED.events.off('flows:started', open);
+      stopFollowing();
       stopListening();
       stopCollecting();
       // What is under way to this node now is still taken in.

@@ -1,4 +1,4 @@
-import { alarmId, type Said, type Source } from '../lib/alarm/alarm';
+import type { Said, Source } from '../lib/alarm/alarm';
 import { PackError } from '../lib/errors';
 import type { Point } from '../lib/point';
 import type { Match, Registry } from '../lib/registry/registry';
@@ -35,7 +35,8 @@ const RETAINED = {
 /**
  * Reads a message: one that registry-route has routed, or what an operator wants.
  *
- * @throws PackError `invalid-point` for a message that is neither, or an alarm that does not say whether it is active
+ * @throws PackError `invalid-point` for a message that is neither, or that lacks what a routed one has: a topic, a time, and
+ *   in an alarm whether it is active
  */
 export function readMessage(message: AlarmInput, registry: () => Registry): Intake {
   const { kind, payload } = message;
@@ -49,33 +50,39 @@ export function readMessage(message: AlarmInput, registry: () => Registry): Inta
   }
   if (message.retain === true) return RETAINED;
   const { topic } = message;
-  const match = typeof topic === 'string' ? registry().match(topic) : undefined;
-  if (typeof topic !== 'string' || match?.kind !== kind) {
-    return {
-      what: 'ignore',
-      code: 'unregistered',
-      reason: `no ${kind} topic of the registry matches ${String(topic)}`,
-    };
+  if (typeof topic !== 'string' || topic === '') throw new PackError('invalid-point', 'The message has no msg.topic');
+  const match = registry().match(topic);
+  if (match?.kind !== kind) {
+    return { what: 'ignore', code: 'unregistered', reason: `no ${kind} topic of the registry matches ${topic}` };
   }
   return { what: 'report', source: sourceOf(match, topic), said: saidBy(message.point, kind, match) };
 }
 
 const sources = new WeakMap<Match, Source>();
 
-/** A topic has one match as long as it is in the registry's cache, so that the id need not be put together each time. */
+/** A topic has one match as long as it is in the registry's cache. */
 function sourceOf(match: Match, topic: string): Source {
   let source = sources.get(match);
   if (source === undefined) {
     const { bucket, measurement } = match.destination;
-    source = { id: alarmId(measurement, match.tags), topic, bucket, measurement, tags: match.tags };
+    source = { topic, bucket, measurement, tags: match.tags };
     sources.set(match, source);
   }
   return source;
 }
 
+/** As many digits as InfluxDB's times can have. */
+const TIME = /^(?:0|[1-9]\d{0,18})$/;
+
 function saidBy(point: Point | undefined, kind: 'alarm' | 'sensor', match: Match): Said {
   if (point === undefined) throw new PackError('invalid-point', 'The message has no msg.point');
-  const { time } = point;
+  const { time } = point as { time: unknown };
+  if (typeof time !== 'string' || !TIME.test(time)) {
+    throw new PackError(
+      'invalid-point',
+      'msg.point.time must be nanoseconds since 1970, as a string of decimal digits',
+    );
+  }
   if (kind === 'sensor') return { time, active: undefined };
   const active = point.fields['active']?.value;
   if (typeof active !== 'boolean') {

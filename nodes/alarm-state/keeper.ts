@@ -2,7 +2,7 @@ import { Alarms, type AlarmsOptions } from '../lib/alarm/alarms';
 import { PackError, reasonOf } from '../lib/errors';
 import { Store, type DamageReport } from '../lib/store/store';
 
-/** What is done with the alarms, or why it cannot be done. */
+/** What is done with the alarms, or why it cannot be done. Must not throw. */
 export type Use = (alarms: Alarms | undefined, problem: PackError | undefined) => void;
 
 export interface KeeperOptions extends Omit<AlarmsOptions, 'store'> {
@@ -42,7 +42,12 @@ export class AlarmKeeper {
     return (this.#problem ?? this.#store?.fault)?.message;
   }
 
-  /** Changes that were owed when the process ended are announced now. */
+  /** Opens the alarms, if that has not been done: changes that were owed are announced. Else what was held is. */
+  resume(): void {
+    if (this.#opening === undefined) this.open();
+    else this.#alarms?.resume();
+  }
+
   open(): void {
     this.#opening = this.#open();
   }

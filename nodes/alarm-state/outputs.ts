@@ -1,6 +1,6 @@
 import type { Node, NodeAPI } from 'node-red';
 import type { Alarm, ChangeEvent } from '../lib/alarm/alarm';
-import type { Announcement, Outcome } from '../lib/alarm/alarms';
+import type { Announcement, Outcome } from '../lib/alarm/delivery';
 import type { Registry } from '../lib/registry/registry';
 import { tally } from '../lib/runtime/counters';
 import type { Done, MessageNode, PackMessage, Send } from '../lib/runtime/message-node';
@@ -22,7 +22,7 @@ export interface AlarmMessage extends PackMessage {
 }
 
 const REASONS = {
-  outdated: 'one that was signed at the same time or later has come before it',
+  outdated: 'one that counts as newer, by its signed time, has come before it',
   'unknown-alarm': 'there is no alarm of this id',
   'not-active': 'the alarm is over, another one than meant, or acknowledged already',
 } as const;

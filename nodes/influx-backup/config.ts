@@ -11,7 +11,7 @@ export interface InfluxBackupConfig extends NodeDef {
   registry: string;
   /** Id of the `influx-server` that holds them. */
   server: string;
-  /** Where the copies go; relative paths start at the Node-RED user directory. */
+  /** Where the copies go; it must exist. Relative paths start at the Node-RED user directory. */
   directory: string;
   /** When to make a backup by itself: a period such as `1d`, or a cron expression; empty: on a message only. */
   schedule: string;

@@ -52,6 +52,7 @@ export default function register(RED: NodeAPI): void {
     const state: BackupState = { working: undefined, failure: undefined, result: undefined, next: undefined };
     const surroundings: Surroundings = {
       connection,
+      place: serverNode.place,
       buckets: () => runningRegistry(registryNode).buckets,
       directory: inUserDirectory(RED, directory),
       serverName: serverNode.name || serverNode.id,
@@ -74,7 +75,8 @@ export default function register(RED: NodeAPI): void {
     /** Rejects with a PackError, after the result is sent where there is one. */
     const run = async (command: Command, send: (result: Result) => void): Promise<void> => {
       try {
-        await inTurn(surroundings.directory, closing.signal, async () => {
+        const key = serverDirectory(surroundings.directory, command.copiesOf ?? surroundings.serverName);
+        await inTurn(key, closing.signal, async () => {
           state.working = { command: command.name };
           runtime.status.touch();
           const { result, failure } = await perform(command, surroundings);

@@ -1,6 +1,6 @@
-import { join } from 'node:path';
+import { resolve } from 'node:path';
 import { backUp, type BucketReport } from '../lib/backup/backup';
-import { folderOf } from '../lib/backup/layout';
+import { folderOf, requireDirectory } from '../lib/backup/layout';
 import { listCopies, type BucketList } from '../lib/backup/list';
 import type { Progress } from '../lib/backup/progress';
 import { restoreCopies, type RestoreReport } from '../lib/backup/restore';
@@ -12,9 +12,11 @@ import type { Command } from './command';
 /** What the commands work with. */
 export interface Surroundings {
   connection: InfluxServer;
+  /** Where the data of the server is. */
+  place: string;
   /** The registry's buckets, with their retention in seconds; throws while there is no running registry. */
   buckets: () => ReadonlyMap<string, { readonly retention: number }>;
-  /** For the copies of all servers. */
+  /** For the copies of all servers; it must exist. */
   directory: string;
   /** What the server's folder is named after. */
   serverName: string;
@@ -57,7 +59,7 @@ export interface Outcome {
 
 /** Where the copies of a server are. */
 export function serverDirectory(directory: string, serverName: string): string {
-  return join(directory, folderOf(serverName));
+  return resolve(directory, folderOf(serverName));
 }
 
 export async function perform(command: Command, surroundings: Surroundings): Promise<Outcome> {
@@ -66,6 +68,7 @@ export async function perform(command: Command, surroundings: Surroundings): Pro
   const { signal, progress } = surroundings;
   const selection = { directory: serverDirectory(surroundings.directory, copiesOf), bucket, range };
   const milliseconds = (): number => Date.now() - began;
+  await requireDirectory(surroundings.directory);
   switch (name) {
     case 'backup':
       return outcomeOfBackup(await runBackup(command, surroundings), milliseconds());
@@ -91,9 +94,10 @@ export async function perform(command: Command, surroundings: Surroundings): Pro
 
 function runBackup(command: Command, surroundings: Surroundings): Promise<BucketReport[]> {
   const { bucket, range, full, shrink } = command;
-  const { connection: source, directory, serverName, keep, signal, progress } = surroundings;
+  const { connection: source, place, directory, serverName, keep, signal, progress } = surroundings;
   return backUp({
     source,
+    place,
     directory: serverDirectory(directory, serverName),
     buckets: bucket === undefined ? surroundings.buckets() : new Map([[bucket, retentionOf(command, surroundings)]]),
     range,

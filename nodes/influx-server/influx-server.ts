@@ -1,6 +1,7 @@
 import type { Node, NodeAPI } from 'node-red';
 import { reasonOf } from '../lib/errors';
 import { connect } from '../lib/influx/connect';
+import { placeOf } from '../lib/influx/place';
 import type { ConnectOptions } from '../lib/influx/server';
 
 import { configNode } from '../lib/runtime/config-nodes';
@@ -25,6 +26,8 @@ const MEGABYTE = 1_000_000;
 export interface InfluxServerNode extends Node<InfluxServerCredentials> {
   /** The durable way there; undefined when the settings can never work. */
   delivery: Delivery | undefined;
+  /** Where its data is; empty when the settings can never work. */
+  place: string;
 }
 
 /** Settings of the connection, from the deployed node or from the dialog. */
@@ -42,14 +45,17 @@ export default function register(RED: NodeAPI): void {
       if (level === 'log') this.log(text);
       else log.say(`${name} ${about}`, text);
     };
+    this.place = '';
     try {
+      const options = connectionOptions(config, this.credentials);
       this.delivery = new Delivery({
         directory: storeDirectory(RED),
         server: this.id,
         limitBytes: (Number(config.queueLimit) || DEFAULT_QUEUE_LIMIT) * MEGABYTE,
-        connection: connectionOptions(config, this.credentials),
+        connection: options,
         report,
       });
+      this.place = placeOf(options);
     } catch (error) {
       this.error(reasonOf(error));
       return;
@@ -76,7 +82,7 @@ export default function register(RED: NodeAPI): void {
 
   addJsonEndpoint(RED, 'influx-server/test', 'influx-server.write', async (body) => {
     const deployed = configNode(RED, textMember(body, 'id'), 'influx-server') as InfluxServerNode | undefined;
-    const secret = (name: 'token' | 'password') => secretMember(body, name, deployed?.credentials[name]);
+    const secret = (name: 'token' | 'username' | 'password') => secretMember(RED, body, name, deployed);
     let connection;
     try {
       connection = connect(
@@ -91,7 +97,7 @@ export default function register(RED: NodeAPI): void {
           },
           {
             ...withText('token', secret('token')),
-            ...withText('username', textMember(body, 'username')),
+            ...withText('username', secret('username')),
             ...withText('password', secret('password')),
           },
         ),

@@ -1,7 +1,7 @@
 import type { Node, NodeAPI } from 'node-red';
 import type { InfluxServerNode } from '../influx-server/influx-server';
 import { PackError } from '../lib/errors';
-import { lineOf } from '../lib/influx/line-protocol';
+import { lineOfNew } from '../lib/influx/line-protocol';
 import { configNode } from '../lib/runtime/config-nodes';
 import { tally } from '../lib/runtime/counters';
 import { MessageNode } from '../lib/runtime/message-node';
@@ -34,7 +34,7 @@ export default function register(RED: NodeAPI): void {
     runtime.onInput((message, _send, done) => {
       const { point } = message;
       if (!point) throw new PackError('invalid-point', RED._('influx-write.error.no-point'));
-      const line = lineOf(point);
+      const line = lineOfNew(point);
       // Hand-made points without a kind are sensor data; alarms and actions outlive them when the queue is full.
       const priority = message.kind === undefined || message.kind === 'sensor' ? 'sensor' : 'event';
       runtime.counters.pending += 1;

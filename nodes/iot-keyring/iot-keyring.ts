@@ -2,6 +2,7 @@ import type { Node, NodeAPI } from 'node-red';
 import { PackError, reasonOf } from '../lib/errors';
 import { Listeners, configNode } from '../lib/runtime/config-nodes';
 import { EndpointError, addJsonEndpoint, secretMember, textMember } from '../lib/runtime/endpoint';
+import { variableIn } from '../lib/runtime/environment';
 import { inUserDirectory } from '../lib/runtime/user-directory';
 import { WatchedFile } from '../lib/runtime/watched-file';
 import type { IotKeyringConfig, IotKeyringCredentials, KeyMode, SecretEncoding } from './config';
@@ -30,13 +31,20 @@ export default function register(RED: NodeAPI): void {
     this.changed = new Listeners();
     const credentials = this.credentials as IotKeyringCredentials | undefined;
 
+    // Core leaves the name of a variable that is not set, which anybody could make keys from.
+    const secretIn = (name: keyof IotKeyringCredentials): string | undefined => {
+      const secret = credentials?.[name];
+      const variable = variableIn(secret ?? '');
+      if (variable !== undefined) throw new Error(RED._('iot-keyring.error.no-variable', { variable }));
+      return secret;
+    };
     const use = (deviceKeys?: Map<string, string | null>) => {
       try {
         this.keyring = new Keyring({
           mode: config.mode,
           encoding: config.encoding,
-          ...optional('secret', credentials?.secret),
-          ...optional('previousSecret', credentials?.previousSecret),
+          ...optional('secret', secretIn('secret')),
+          ...optional('previousSecret', secretIn('previousSecret')),
           ...optional('previousUntil', moment(config.previousUntil)),
           ...optional('deviceKeys', deviceKeys),
         });
@@ -87,7 +95,7 @@ export default function register(RED: NodeAPI): void {
   addJsonEndpoint(RED, 'iot-keyring/device-key', 'iot-keyring.write', (body) => {
     const deployed = configNode(RED, textMember(body, 'id'), 'iot-keyring') as IotKeyringNode | undefined;
     const device = textMember(body, 'device');
-    const secret = secretMember(body, 'secret', deployed?.credentials.secret);
+    const secret = secretMember(RED, body, 'secret', deployed);
     if (device === '') throw new EndpointError('no-device', RED._('iot-keyring.error.no-device'));
     if (secret === undefined) throw new EndpointError('no-secret', RED._('iot-keyring.error.no-secret'));
     try {

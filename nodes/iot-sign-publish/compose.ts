@@ -11,6 +11,7 @@ import { describeFaults, type Fault } from '../lib/registry/fault';
 import { pointOf } from '../lib/registry/point';
 import type { Match, Registry } from '../lib/registry/registry';
 import { answerOf } from './answer-topics';
+import { topicFault } from './topic-fault';
 
 /** Why nothing is signed. */
 export interface NotSigned {
@@ -47,13 +48,11 @@ export interface ComposeOptions {
   time: string;
 }
 
-/** Levels are captured from the topic, so wildcards would be taken for names; MQTT 5 section 4.7.1 forbids them anyway. */
-const NOT_IN_TOPIC = /[+#\0]/;
-
 /** Checks a message against the registry, completes and signs it. */
 export function compose(topic: unknown, received: unknown, options: ComposeOptions): SignedMessage | NotSigned {
   if (typeof topic !== 'string' || topic === '') return refused('unregistered', 'the message has no topic');
-  if (NOT_IN_TOPIC.test(topic)) return refused('unregistered', `${topic} is a filter, not a topic`);
+  const fault = topicFault(topic);
+  if (fault !== undefined) return refused('unregistered', fault);
   const match = options.registry.match(topic);
   if (match === undefined) return refused('unregistered', `no topic of the registry matches ${topic}`);
   if (match.kind === 'acknowledgement') return refused('unregistered', 'the topic is for the answers of devices');

@@ -3,7 +3,7 @@ import type { Node, NodeAPI } from 'node-red';
 import type { InfluxServerNode } from '../influx-server/influx-server';
 import { keysInForce, type IotKeyringNode } from '../iot-keyring/iot-keyring';
 import { runningRegistry, type IotRegistryNode } from '../iot-registry/iot-registry';
-import { SystemClock } from '../lib/action/clock';
+import { systemClock } from '../lib/action/clock';
 import type { ActionRecord } from '../lib/action/record';
 import { PackError, reasonOf } from '../lib/errors';
 import type { BrokerAddress } from '../lib/mqtt/session';
@@ -18,7 +18,7 @@ import { compose, type SignedMessage } from './compose';
 import { DEFAULT_EXPIRES, type IotSignPublishConfig } from './config';
 import { AnswerJudge } from './judge';
 import { viewOf, type ActionView } from './messages';
-import { outboxOf, releaseOutbox } from './shared-outboxes';
+import { attachUser, outboxOf, releaseOutbox } from './shared-outboxes';
 import { forgetTallies, talliesOf } from './tallies';
 import { NodeUser } from './user';
 import { publishView } from './view';
@@ -30,8 +30,6 @@ interface PublishMessage extends PackMessage {
 }
 
 export default function register(RED: NodeAPI): void {
-  const clock = new SystemClock();
-
   function IotSignPublish(this: Node, config: IotSignPublishConfig) {
     RED.nodes.createNode(this, config);
     const registryNode = configNode(RED, config.registry, 'iot-registry') as IotRegistryNode | undefined;
@@ -77,8 +75,8 @@ export default function register(RED: NodeAPI): void {
       expectsAnswersOn: (topic) => registryNode.registry?.match(topic)?.kind === 'acknowledgement',
     });
     // Not before all nodes are there that a message may go to.
-    const attach = () => outbox.attach(this.id, user);
-    RED.events.once('flows:started', attach);
+    const attach = () => attachUser(storeDirectory(RED), config.broker, this.id, user);
+    RED.events.on('flows:started', attach);
 
     const publishOnce = (signed: SignedMessage, message: PublishMessage, send: Send, done: Done) => {
       runtime.counters.pending += 1;
@@ -120,7 +118,7 @@ export default function register(RED: NodeAPI): void {
         keyring,
         expires: Math.max(1, Math.round(Number(config.expires) || DEFAULT_EXPIRES)),
         newId: () => randomBytes(16).toString('hex'),
-        time: clock.next(),
+        time: systemClock.next(),
       });
       if (!signed.ok) {
         tally(runtime.counters.rejected, signed.code);
@@ -146,10 +144,9 @@ export default function register(RED: NodeAPI): void {
     this.on('close', (removed: boolean, done: () => void) => {
       for (const stop of stopListening) stop?.();
       RED.events.removeListener('flows:started', attach);
-      outbox.detach(this.id, removed);
       user.close();
       if (removed) forgetTallies(this.id);
-      void releaseOutbox(config.broker).finally(done);
+      void releaseOutbox(config.broker, this.id, removed).finally(done);
     });
   }
 

@@ -1,10 +1,10 @@
 import { Verifier, type VerifyCode } from '../hmac-verify/verify';
 import type { KeySource } from '../iot-keyring/keyring';
-import type { JudgedAnswer, ReceivedAnswer } from '../lib/action/outbox';
+import type { JudgedAnswer, ReceivedAnswer } from '../lib/action/users';
 import type { Registry } from '../lib/registry/registry';
 
 /** Why an answer changes nothing. */
-export type AnswerCode = VerifyCode | 'unregistered' | 'retained' | 'repeated' | 'unknown-action';
+export type AnswerCode = VerifyCode | 'unregistered' | 'retained' | 'not-an-answer' | 'repeated' | 'unknown-action';
 
 export type AnswerVerdict = ({ ok: true } & JudgedAnswer) | { ok: false; code: AnswerCode; reason: string };
 
@@ -34,6 +34,12 @@ export class AnswerJudge {
     }
     if (isRetained) return { ok: false, code: 'retained', reason: 'the broker had kept it: it may be of any age' };
     const verdict = this.#verifier.verify(bytes, topic);
-    return verdict.ok ? { ok: true, payload: verdict.payload } : verdict;
+    if (!verdict.ok) return verdict;
+    const { payload } = verdict;
+    // The same key signs both, and an action has an id too: whoever can read it could send it back.
+    if (Object.hasOwn(payload, 'expires')) {
+      return { ok: false, code: 'not-an-answer', reason: 'it has expires, so it is an action that somebody sent back' };
+    }
+    return { ok: true, payload };
   }
 }

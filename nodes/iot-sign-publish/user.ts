@@ -1,7 +1,8 @@
 import type { Node, NodeAPI, NodeMessage } from 'node-red';
 import type { Delivery } from '../influx-server/delivery';
 import { reasonOf } from '../lib/errors';
-import type { OutboxUser } from '../lib/action/outbox';
+import type { AnswerOutcome } from '../lib/action/journal';
+import type { OutboxUser } from '../lib/action/users';
 import type { ActionRecord, StepTaken } from '../lib/action/record';
 import { lineOf } from '../lib/influx/line-protocol';
 import { tally } from '../lib/runtime/counters';
@@ -115,7 +116,7 @@ export class NodeUser implements OutboxUser {
     return undefined;
   }
 
-  answered(outcome: 'accepted' | 'repeated' | 'unknown-action', topic: string): void {
+  answered(outcome: AnswerOutcome, topic: string): void {
     const { tallies } = this.#options;
     if (outcome === 'accepted') tallies.answersAccepted++;
     // A device answers to every copy that it gets.

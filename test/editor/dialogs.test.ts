@@ -290,6 +290,9 @@ describe.each(LOOKS)('Node-RED $runtime, $scheme', ({ runtime, scheme }) => {
     expect(await editor.fault('#node-config-input-secret')).toContain('is not standard base64');
     expect(await editor.fault('#node-config-input-previousUntil')).toContain('must be a moment with its time zone');
     await look('iot-keyring-faults');
+    await editor.type('#node-config-input-secret', '${MASTER_SECRET}');
+    await editor.tabTo('#node-config-input-name');
+    expect(await editor.wrongFields()).toEqual(['node-config-input-previousUntil']);
 
     await editor.choose('#node-config-input-encoding', 'hex');
     await editor.type('#node-config-input-secret', '0123456789abcdef');

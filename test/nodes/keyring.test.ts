@@ -1,10 +1,10 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, onTestFinished, test } from 'vitest';
 import { expectAccountsBalance } from '../support/accounting';
-import { collectNode, ids, labels } from '../support/flows';
+import { collectNode, ids, labels, withCredentials } from '../support/flows';
 import { deviceKey, float, nowNanoseconds, sign, signedTime } from '../support/messages';
-import type { Runtime } from '../support/node-red';
+import type { Answer, Runtime } from '../support/node-red';
 import { SECRET, startRig, type Rig } from '../support/rig';
 import { tempDirectory } from '../support/temp';
 import { until } from '../support/until';
@@ -31,6 +31,12 @@ function rigWith(runtime: Runtime, keyring: Record<string, unknown>, secrets: Re
     },
     secrets: { [ids.keyring]: secrets },
   });
+}
+
+/** What the button Show key of a keyring's dialog answers. */
+function keyShown({ nodeRed }: Rig, secret: string, id: string = ids.keyring): Promise<Answer> {
+  const body = { id, device: 'hall/d1', mode: 'master', encoding: 'text', secret };
+  return nodeRed.post('mqtt2influx/iot-keyring/device-key', body);
 }
 
 /** Sends one good reading signed with this key and says what hmac-verify made of it. */
@@ -88,6 +94,52 @@ describe.each<Runtime>(['4', '5'])('keys on Node-RED %s', (runtime) => {
     expect(await outcomeOf(rig, SECRET, 'd2')).toMatchObject({ verified: { device: 'hall/d2' } });
     expect(rig.nodeRed.log()).not.toContain('own:');
     expectAccountsBalance(await rig.nodeRed.metrics());
+  });
+
+  test('an environment variable stands for a secret, in the dialog too', async () => {
+    process.env['IOT_TEST_SECRET'] = SECRET;
+    onTestFinished(() => {
+      delete process.env['IOT_TEST_SECRET'];
+    });
+    const rig = await rigWith(runtime, { mode: 'master' }, { secret: '${IOT_TEST_SECRET}' });
+    const key = deviceKey(SECRET, 'hall/d1');
+    expect(await outcomeOf(rig, key)).toMatchObject({ verified: { key: 'current' } });
+    const shown = { status: 200, body: { key: key.toString('base64') } };
+    expect(await keyShown(rig, '__PWRD__')).toMatchObject(shown);
+    for (const form of ['${IOT_TEST_SECRET}', '$(IOT_TEST_SECRET)']) {
+      expect(await keyShown(rig, form)).toMatchObject(shown);
+      expect(await keyShown(rig, form, 'not deployed')).toMatchObject(shown);
+    }
+    for (const id of [ids.keyring, 'not deployed']) {
+      expect(await keyShown(rig, '${IOT_NOT_SET}', id)).toMatchObject({
+        status: 400,
+        body: { code: 'no-variable', message: expect.stringContaining('IOT_NOT_SET') as string },
+      });
+    }
+    const variables = {
+      id: 'variables',
+      type: 'global-config',
+      env: [{ name: 'OF_FLOW', value: 'flow', type: 'str' }],
+    };
+    await rig.nodeRed.deploy([...withCredentials(rig.flow), variables]);
+    expect(await keyShown(rig, '${OF_FLOW}')).toMatchObject({
+      status: 200,
+      body: { key: deviceKey('flow', 'hall/d1').toString('base64') },
+    });
+  });
+
+  test('the name of a variable that is not set is no secret', async () => {
+    const secret = '${IOT_NOT_SET}';
+    const rig = await rigWith(runtime, { mode: 'master' }, { secret });
+    await rig.waitForStatus(ids.verify, /^red dot/);
+    const payload = { ...signedTime(nowNanoseconds()), temperature: float(20) };
+    await rig.publisher.publish('sensors/hall/d1/climate', sign(payload, deviceKey(secret, 'hall/d1')));
+    const [error] = await rig.collector.waitFor(labels.errors, 1);
+    expect(error?.['error']).toMatchObject({
+      code: 'keyring-unavailable',
+      message: expect.stringContaining('IOT_NOT_SET') as string,
+    });
+    expect(await keyShown(rig, '__PWRD__')).toMatchObject({ status: 400, body: { code: 'no-variable' } });
   });
 
   test('no secret at all is an error an operator sees', async () => {

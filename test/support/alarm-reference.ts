@@ -7,8 +7,18 @@ export type Happening =
   | { at: number; what: 'message'; signed: bigint; active: boolean | undefined }
   | { at: number; what: 'acknowledge' }
   | { at: number; what: 'forget' }
-  /** The process ends and starts again. */
-  | { at: number; what: 'restart' };
+  /** The process starts again, after it had ended a while before. */
+  | { at: number; what: 'restart'; ended: number; before: Before };
+
+/** What is known at a start of the time before it. */
+export interface Before {
+  /** Until when somebody is known to have listened. */
+  listened: number;
+  /** When something was last heard of this one, if the messages before do not say so. */
+  heard: number | undefined;
+  /** Whether it may have been heard after that and until it ended, as the process was killed. */
+  isExact: boolean;
+}
 
 export interface Rules {
   on: number;
@@ -35,8 +45,10 @@ export function expectedChanges(history: readonly Happening[], rules: Rules, end
   let newest: { signed: bigint; active: boolean } | undefined;
   /** The first message, and its arrival, of an unbroken row that says the opposite of the state. */
   let opposed: { signed: bigint; at: number } | undefined;
-  /** Since when a message is waited for. */
-  let listening: number | undefined;
+  /** When something was last heard; undefined while nothing is waited for. */
+  let heard: number | undefined;
+  /** When patience ends, if a start has given some. */
+  let patience: number | undefined;
 
   const tell = (event: string, at: number): void => {
     const state = raised ? 'raised' : 'cleared';
@@ -56,23 +68,25 @@ export function expectedChanges(history: readonly Happening[], rules: Rules, end
     for (;;) {
       const flips = opposed === undefined ? Infinity : opposed.at + delay();
       const falls =
-        listening === undefined || rules.interval === undefined ? Infinity : listening + 1.5 * rules.interval;
+        heard === undefined || rules.interval === undefined ? Infinity : (patience ?? heard + 1.5 * rules.interval);
       if (Math.min(flips, falls) > until) return;
       if (flips <= falls) flip(flips);
       else {
-        [silent, acknowledged, listening] = [true, false, undefined];
+        [silent, acknowledged, heard] = [true, false, undefined];
         tell('silent', falls);
       }
     }
   };
   const hear = (at: number, signed: bigint, active: boolean | undefined): void => {
-    if (newest !== undefined && signed <= newest.signed) return;
+    if (newest !== undefined && signed < newest.signed) return;
+    // In one moment, "active" is the newer.
+    if (newest?.signed === signed && (newest.active || active !== true)) return;
     if (silent) {
       silent = false;
       tell('returned', at);
     }
     if (newest === undefined) begun = signed;
-    listening = at;
+    [heard, patience] = [at, undefined];
     newest = { signed, active: active ?? false };
     if (active === undefined) return;
     if (opposed !== undefined && signed - opposed.signed >= BigInt(delay()) * MS) flip(at);
@@ -83,20 +97,35 @@ export function expectedChanges(history: readonly Happening[], rules: Rules, end
     }
   };
 
+  const start = (at: number, { listened, heard: known, isExact }: Before): void => {
+    // A clear begins anew; a raise has gone on, and is noticed now at the earliest.
+    if (opposed !== undefined) opposed = { ...opposed, at: raised ? at : Math.max(opposed.at, at - rules.on) };
+    if (heard === undefined || rules.interval === undefined) return;
+    heard = known ?? heard;
+    const deaf = at - listened;
+    const late = listened - heard - rules.interval;
+    if (patience !== undefined) {
+      if (patience <= at) patience += deaf;
+    } else if (late + deaf > 0) {
+      const margin = rules.interval / 2;
+      const left = Math.max(margin - late, Math.min(margin, deaf));
+      patience = at + (late >= 0 && isExact ? left : rules.interval + margin);
+    }
+  };
+
   for (const happening of history) {
     const { at } = happening;
-    pass(at);
+    pass(happening.what === 'restart' ? happening.ended : at);
     if (happening.what === 'message') hear(at, happening.signed, happening.active);
-    else if (happening.what === 'restart') {
-      if (listening !== undefined) listening = at;
-    } else if (newest !== undefined && happening.what === 'acknowledge') {
+    else if (happening.what === 'restart') start(at, happening.before);
+    else if (newest !== undefined && happening.what === 'acknowledge') {
       if (acknowledged || !(raised || silent)) continue;
       acknowledged = true;
       tell('acknowledged', at);
     } else if (newest !== undefined && happening.what === 'forget') {
       // Only its newest time is remembered; who has been forgotten twice was forgotten once.
-      if (expected.at(-1)?.event === 'forgotten' && listening === undefined && opposed === undefined) continue;
-      [raised, silent, acknowledged, opposed, listening] = [false, false, false, undefined, undefined];
+      if (expected.at(-1)?.event === 'forgotten' && heard === undefined && opposed === undefined) continue;
+      [raised, silent, acknowledged, opposed, heard] = [false, false, false, undefined, undefined];
       tell('forgotten', at);
     }
   }

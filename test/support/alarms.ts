@@ -6,6 +6,8 @@ import { SECRET, startRig, type Rig, type RigOptions } from './rig';
 export const ALARM_NODE = 'alarm';
 /** What an operator sends, as JSON. */
 export const OPERATOR_TOPIC = 'operator';
+/** What goes to the node as a whole message, as if a flow had made it. */
+export const HANDMADE_TOPIC = 'handmade';
 
 export const alarmLabels = { changes: 'changes', everything: 'everything' } as const;
 
@@ -72,20 +74,39 @@ export interface AlarmFlowOptions {
   offDelay?: number;
   /** The broker keeps the session while Node-RED is away. */
   session?: boolean;
+  /** Of MQTT. Default: 3.1.1. */
+  protocolVersion?: '4' | '5';
 }
 
 /** Puts an `alarm-state` behind the router of the pipeline, its changes into InfluxDB, and an operator beside it. */
 export function withAlarms(flows: FlowNode[], collectorPort: number, options: AlarmFlowOptions = {}): FlowNode[] {
-  const { onDelay = 0, offDelay = 0, session = false } = options;
+  const { onDelay = 0, offDelay = 0, session = false, protocolVersion = '4' } = options;
   const position = { z: ids.tab, x: 1, y: 1 };
   const kept = session ? { clientid: 'alarms', cleansession: false } : {};
   const changed = flows.map((node) => {
-    if (node.id === ids.broker) return { ...node, ...kept };
+    if (node.id === ids.broker) return { ...node, ...kept, protocolVersion };
+    // With MQTT 5, retained is what the broker had kept, as it always is with 3.1.1.
+    if (node.id === ids.mqttIn) return { ...node, rap: false };
     if (node.id !== ids.route) return node;
     const [, , actions, rejected] = node['wires'] as string[][];
     return { ...node, wires: [[ids.write, ALARM_NODE], [ids.write, ALARM_NODE], actions, rejected] };
   });
   const collect = (label: string) => collectNode(`collect ${label}`, ids.tab, collectorPort, label);
+  const input = (id: string, topic: string, to: string): FlowNode => ({
+    ...position,
+    id,
+    type: 'mqtt in',
+    name: '',
+    topic,
+    qos: '1',
+    datatype: 'json',
+    broker: ids.broker,
+    nl: false,
+    rap: false,
+    rh: 0,
+    inputs: 0,
+    wires: [[to]],
+  });
   return [
     ...changed,
     {
@@ -99,19 +120,20 @@ export function withAlarms(flows: FlowNode[], collectorPort: number, options: Al
       offDelay,
       wires: [[`collect ${alarmLabels.changes}`, ids.write], [`collect ${alarmLabels.everything}`]],
     },
+    input('operator in', OPERATOR_TOPIC, ALARM_NODE),
+    input('handmade in', HANDMADE_TOPIC, 'handmade'),
     {
       ...position,
-      id: 'operator in',
-      type: 'mqtt in',
+      id: 'handmade',
+      type: 'function',
       name: '',
-      topic: OPERATOR_TOPIC,
-      qos: '1',
-      datatype: 'json',
-      broker: ids.broker,
-      nl: false,
-      rap: true,
-      rh: 0,
-      inputs: 0,
+      func: 'return msg.payload;',
+      outputs: 1,
+      timeout: 0,
+      noerr: 0,
+      initialize: '',
+      finalize: '',
+      libs: [],
       wires: [[ALARM_NODE]],
     },
     collect(alarmLabels.changes),
@@ -119,7 +141,7 @@ export function withAlarms(flows: FlowNode[], collectorPort: number, options: Al
   ];
 }
 
-/** The topics of devices; the operator's has one level only. */
+/** The topics of devices; those of operators have one level only. */
 const DEVICE_TOPICS = '+/+/#';
 
 export async function startAlarmRig(
@@ -131,7 +153,7 @@ export async function startAlarmRig(
     pipeline: { registry, topic: DEVICE_TOPICS, qos: '1', ...rest.pipeline },
     change: (flows) => withAlarms(flows, portOf(flows), alarms),
   });
-  await rig.broker.waitForSubscription(OPERATOR_TOPIC);
+  for (const topic of [OPERATOR_TOPIC, HANDMADE_TOPIC]) await rig.broker.waitForSubscription(topic);
   return rig;
 }
 
@@ -140,8 +162,6 @@ function portOf(flows: FlowNode[]): number {
 }
 
 export const alarmTopic = (device: string): string => `alarms/hall/${device}/smoke`;
-export const alarmName = (device: string): string => `alarms,alarm=smoke,device=${device},site=hall`;
-
 /** A signed alarm of a moment in nanoseconds. */
 export function signedAlarm(time: bigint, active: boolean, severity = 'high', key = SECRET): string {
   return sign({ ...signedTime(time), active, severity }, key);

@@ -35,6 +35,7 @@ export interface Mosquitto {
   kill(): Promise<void>;
   /** SIGSTOP: the kernel still takes what is sent, nothing is answered. */
   freeze(): Promise<void>;
+  thaw(): Promise<void>;
   stop(): Promise<void>;
   /** Client ids of the clients that have connected, in their order, since a `mark()`. */
   clientIds(since?: number): string[];
@@ -109,6 +110,7 @@ export async function startMosquitto(options: MosquittoOptions = {}): Promise<Mo
     },
     kill: () => child.kill(),
     freeze: () => child.kill('SIGSTOP'),
+    thaw: () => child.kill('SIGCONT'),
     clientIds: (since = 0) =>
       Array.from(child.output(since).matchAll(/New client connected from \S+ as (\S+) /g), ([, id = '']) => id),
     async stop() {

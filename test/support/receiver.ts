@@ -31,8 +31,8 @@ export interface Receiver {
   kill(): Promise<void>;
   stop(): Promise<void>;
   restart(): Promise<void>;
-  /** Waits until it has written to its log since it was started. */
-  waitForLog(): Promise<void>;
+  /** Waits until it has written so many entries to its log since it was started. */
+  waitForLog(entries: number): Promise<void>;
   /** Everything in its log; it must not be running. */
   log(): Promise<PerformedAction[]>;
 }
@@ -67,8 +67,8 @@ export async function startReceiver(url: string, options: ReceiverOptions): Prom
       await child.stop();
     },
     restart: start,
-    async waitForLog() {
-      await until('the device has logged something', () => child.output().includes('logged'));
+    async waitForLog(entries) {
+      await until(`the device has logged ${entries}`, () => child.output().split('logged').length > entries);
     },
     async log() {
       const level = new ClassicLevel<string, string>(directory);

@@ -15,11 +15,15 @@ export interface ScriptedBroker {
   /** Sends bytes on the newest connection. */
   send: (...bytes: number[]) => void;
   close: () => void;
+  /** Reads no more on the newest connection. */
+  pause: () => void;
 }
 
 export const CONNECT = 1;
 export const PUBLISH = 3;
 export const PUBREL = 6;
+export const SUBSCRIBE = 8;
+export const PINGREQ = 12;
 
 /** The packets in a piece of a stream that holds whole ones, all of them shorter than 16 KiB. */
 function* packetsIn(bytes: Buffer): Generator<ClientPacket> {
@@ -43,6 +47,7 @@ export async function startScriptedBroker(
     socket.on('error', () => socket.destroy());
     socket.on('data', (bytes) => {
       for (const packet of packetsIn(bytes)) {
+        if (socket.destroyed) return;
         broker.packets.push(packet);
         answer(packet, broker);
       }
@@ -56,6 +61,7 @@ export async function startScriptedBroker(
     connections: () => sockets.length,
     send: (...bytes) => void sockets.at(-1)?.write(Buffer.from(bytes)),
     close: () => void sockets.at(-1)?.destroy(),
+    pause: () => void sockets.at(-1)?.pause(),
   };
   atEndOfFile(() => {
     for (const socket of sockets) socket.destroy();

@@ -3,7 +3,6 @@ import { expectAccountsBalance } from '../support/accounting';
 import { expectedChanges, type Happening } from '../support/alarm-reference';
 import {
   alarmLabels,
-  alarmName,
   alarmTopic,
   OPERATOR_TOPIC,
   signedAlarm,
@@ -96,7 +95,7 @@ async function live(rig: Rig, seen: Seen, device: Device, from: number): Promise
     if (random() < 0.2) await publish(message);
     if (random() < 0.2) await publish(sent[Math.floor(random() * sent.length)] ?? message);
     if (random() < 0.1) {
-      const id = alarmName(device.name);
+      const id = alarmTopic(device.name);
       const before = seen.answers(id);
       const command = JSON.stringify({ acknowledge: id, by: 'Ada' });
       await sendUntil(
@@ -112,7 +111,7 @@ async function live(rig: Rig, seen: Seen, device: Device, from: number): Promise
 function changesOf(rig: Rig, device: string): AlarmMessage[] {
   const changes = new Map<string, AlarmMessage>();
   for (const message of rig.collector.messages(alarmLabels.changes) as AlarmMessage[]) {
-    if (message.alarm.id !== alarmName(device)) continue;
+    if (message.alarm.id !== alarmTopic(device)) continue;
     const { time } = message.point;
     if (changes.has(time)) expect(message.alarm).toMatchObject({ again: true });
     else changes.set(time, message);
@@ -166,7 +165,7 @@ test.each(runtimes('4'))(
     await waitUntilWritten(rig);
     const rows = (await influxd.points('iot', 'events', 'alarms')).filter(({ fields }) => 'event' in fields);
     const logged = rows.map(
-      ({ tags, time, fields }) => `${alarmName(tags['device'] ?? '')} ${time} ${fields['event']}`,
+      ({ tags, time, fields }) => `${alarmTopic(tags['device'] ?? '')} ${time} ${fields['event']}`,
     );
     expect(logged.sort()).toEqual([...told].sort());
     expect(collector.messages(labels.errors)).toEqual([]);

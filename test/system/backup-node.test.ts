@@ -45,6 +45,10 @@ describe.each(runtimes('4'))('the backup node on Node-RED %s', (runtime) => {
     const made = await rig.command({ payload: 'backup' });
     expect(made).toMatchObject({ command: 'backup', ok: true, points: 1000, copied: 4, missing: 0 });
     expect(copiedLines(directory)).toEqual(lines);
+    const manifest = readFileSync(join(directory, SERVER_NAME, 'raw', 'manifest.json'), 'utf8');
+    expect(JSON.parse(manifest)).toMatchObject({
+      manifest: { place: expect.stringMatching(/^http:.*, database iot$/) as string },
+    });
     expect(await rig.command({ payload: 'backup' })).toMatchObject({ ok: true, copied: 0 });
     expect(await rig.command({ payload: 'verify' })).toMatchObject({ ok: true, days: 4, points: 1000, faults: 0 });
     const list = await rig.command({ payload: 'list', bucket: 'raw' });

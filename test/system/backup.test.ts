@@ -21,7 +21,7 @@ const never = new AbortController().signal;
 
 async function backUpBucket(source: InfluxServer, bucket: string, directory: string): Promise<BucketReport> {
   const buckets = new Map([[bucket, { retention: (DAYS + 1) * 86_400 }]]);
-  const [report] = await backUp({ source, directory, buckets, keep: 0, signal: never });
+  const [report] = await backUp({ source, place: 'here', directory, buckets, keep: 0, signal: never });
   if (!report) throw new Error('no report');
   return report;
 }

@@ -1,5 +1,6 @@
 import { spawnSync } from 'node:child_process';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { X509Certificate, createPrivateKey } from 'node:crypto';
+import { chownSync, copyFileSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { connectAsync, type IClientOptions, type MqttClient } from 'mqtt';
 import { parse } from 'yaml';
@@ -59,6 +60,62 @@ describe('compose.yaml', () => {
     expect([good.status, good.stderr]).toEqual([0, '']);
     // It does not start with a secret that is missing.
     expect(checked(process.env).stderr).toContain('see .env.example');
+  });
+});
+
+test('the image has the pack that lies beside the Dockerfile, else the published one', () => {
+  const command = /^RUN (.*)$/m.exec(read('node-red/Dockerfile'))?.[1] ?? '';
+  const pack = tempDirectory('compose-pack');
+  const installed = () => {
+    const script = `npm() { for last; do :; done; echo "$last"; }; ${command.replaceAll('/tmp/pack', pack)}`;
+    return spawnSync('sh', ['-c', script], { encoding: 'utf8' }).stdout.trim();
+  };
+  const { name } = JSON.parse(readFileSync(join(packageRoot, 'package.json'), 'utf8')) as { name: string };
+  expect(installed()).toBe(name);
+  const packed = join(pack, `${name}-0.0.0.tgz`);
+  writeFileSync(packed, '');
+  expect(installed()).toBe(packed);
+});
+
+describe('certificates.sh', () => {
+  const owner = process.getuid?.() === 0 ? 65_534 : undefined;
+  const broker = 1883;
+
+  /** As an ordinary user, where the tests are root. */
+  function makeCertificate(place: string, ...names: string[]) {
+    return spawnSync(join(place, 'certificates.sh'), ['broker', ...names], {
+      encoding: 'utf8',
+      ...(owner !== undefined && { uid: owner, gid: owner }),
+    });
+  }
+
+  test('renews the certificate, and leaves it as it was where that fails', () => {
+    const place = tempDirectory('compose-renewal');
+    copyFileSync(join(folder, 'certificates.sh'), join(place, 'certificates.sh'));
+    if (owner !== undefined) chownSync(place, owner, owner);
+    const file = (name: string): string => join(place, 'certificates', name);
+    const certificate = () => {
+      const pem = new X509Certificate(readFileSync(file('broker.pem')));
+      expect(pem.checkPrivateKey(createPrivateKey(readFileSync(file('broker.key'))))).toBe(true);
+      expect(pem.verify(new X509Certificate(readFileSync(file('ca.pem'))).publicKey)).toBe(true);
+      return pem;
+    };
+    expect(makeCertificate(place, 'localhost')).toMatchObject({ status: 0 });
+    const first = certificate();
+    const authority = readFileSync(file('ca.pem'));
+    // As README.md has it, and as the broker needs it.
+    if (owner !== undefined) chownSync(file('broker.key'), broker, broker);
+
+    expect(makeCertificate(place, 'localhost', '127.0.0.1')).toMatchObject({ status: 0 });
+    const second = certificate();
+    expect(second.serialNumber).not.toBe(first.serialNumber);
+    expect(second.checkIP('127.0.0.1')).toBe('127.0.0.1');
+    expect(readFileSync(file('ca.pem'))).toEqual(authority);
+    expect(readdirSync(join(place, 'certificates')).filter((name) => /new|csr|ext/.test(name))).toEqual([]);
+
+    writeFileSync(file('ca.key'), 'not a key');
+    expect(makeCertificate(place, 'localhost').status).not.toBe(0);
+    expect(certificate().serialNumber).toBe(second.serialNumber);
   });
 });
 

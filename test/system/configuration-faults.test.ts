@@ -36,7 +36,12 @@ describe.each(runtimes('4'))('InfluxDB is not as configured (Node-RED %s)', (run
     const alarm = { ...signedTime(nowNanoseconds()), active: true, severity: 'high' };
     await rig.publisher.publish('alarms/hall/d1/smoke', sign(alarm, SECRET));
     await until('the alarm is stored', () => rig.influxd.count('iot', 'events', 'alarms', 'active'));
-    const totals = pointsOf(await rig.nodeRed.metrics(), ids.server);
+    // InfluxDB has it before its answer is here.
+    const totals = await until(
+      'the alarm is counted as written',
+      async () => pointsOf(await rig.nodeRed.metrics(), ids.server),
+      ({ written }) => written > 0,
+    );
     expect(totals).toMatchObject({ written: 1, queued: COUNT });
     const status = await rig.waitForStatus(ids.write, /^red dot/);
     expect(status.text).toMatch(/raw/);

@@ -1,3 +1,4 @@
+import { createHmac } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
@@ -7,7 +8,7 @@ import { judge, type Judgement } from '../../nodes/lib/protocol/judge';
 import { messageKey } from '../../nodes/lib/protocol/key';
 import { scanMessage } from '../../nodes/lib/protocol/scan';
 import { rounds, seed, seededRandom } from '../support/campaign';
-import { signed, verdicts, type Case, type Program } from '../support/devices/answers';
+import { keysRead, signed, verdicts, type Case, type Program } from '../support/devices/answers';
 import { compileC } from '../support/devices/arduino';
 import { packageRoot } from '../support/node-red';
 import { run } from '../support/processes';
@@ -113,6 +114,43 @@ describe.each(Object.keys(programs))('device code in %s', (language) => {
     const given = await verdicts(program, cases);
     const different = cases.filter((one, index) => JSON.stringify(given[index]) !== JSON.stringify(expected(one)));
     expect(different).toEqual([]);
+  });
+
+  test('signs a payload without the white space around it', async () => {
+    const key = Buffer.alloc(32, 'k').toString('base64');
+    // Longer than what C reads as a number: there the payload is signed as it is.
+    const payload = `{"a":1${'0'.repeat(70)}.5,"ts":1,"ts_ns":0}`;
+    const [message = ''] = await signed(program, [{ key, payload: ` \t${payload}\r\n` }]);
+    const [given] = await verdicts(program, [{ key, message }]);
+    expect(given?.verdict).toBe(language === 'C' ? 'verified as sent' : 'verified');
+    expect(judge(Buffer.from(key, 'base64'), message).verdict).toBe(given?.verdict);
+  });
+
+  test('neither signs nor verifies with an empty key', async () => {
+    const payload = '{"ts":1,"ts_ns":0}';
+    const hmac = createHmac('sha256', '').update(payload).digest('base64');
+    const [given] = await verdicts(program, [{ key: '', message: `{"hmac":"${hmac}","payload":${payload}}` }]);
+    expect(given?.verdict).not.toMatch(/^verified/);
+    expect(await signed(program, [{ key: '', payload }])).toEqual(['']);
+  });
+
+  test('reads the key of a device, and nothing that was mistyped', async () => {
+    const good = [16, 32, 64].map((bytes) => Buffer.alloc(bytes, 'k').toString('base64'));
+    const key = good[1] ?? '';
+    const mistyped = [
+      ...['', '…', 'the key of this device', 'AAAA', Buffer.alloc(15).toString('base64')],
+      ...[
+        `${key}\n`,
+        ` ${key}`,
+        key.slice(0, -1),
+        `${key}=`,
+        key.slice(1),
+        key.replace('a', '-'),
+        key.replace('a', '…'),
+      ],
+    ];
+    expect(await keysRead(program, good)).toEqual(good);
+    expect(await keysRead(program, mistyped)).toEqual(mistyped.map(() => ''));
   });
 
   test('refuses what is not UTF-8', async () => {

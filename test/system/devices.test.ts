@@ -1,5 +1,5 @@
-import { createHash, randomUUID } from 'node:crypto';
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { randomUUID } from 'node:crypto';
+import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { connectAsync } from 'mqtt';
@@ -10,20 +10,17 @@ import { compose } from '../../nodes/iot-sign-publish/compose';
 import { loadRegistry } from '../../nodes/lib/registry/load';
 import { expectAccountsBalance, messagesOf } from '../support/accounting';
 import { rounds, seededRandom } from '../support/campaign';
-import { compileSketch } from '../support/devices/arduino';
-import { startBridgedDevice } from '../support/devices/bridge';
+import { compileC, compileSketch } from '../support/devices/arduino';
+import { ACTIONS, compileSketches, DEVICE, FEW, kits, SECRET, type Kit } from '../support/devices/kits';
 import { startMosquitto, type Mosquitto } from '../support/mosquitto';
 import { collectNode } from '../support/flows';
-import { packageRoot, type FlowNode } from '../support/node-red';
+import { type FlowNode } from '../support/node-red';
 import { run, startChild } from '../support/processes';
 import { startPublisher } from '../support/publisher';
 import { ids, startRig } from '../support/rig';
 import { tempDirectory } from '../support/temp';
 import { until } from '../support/until';
 
-const SECRET = 'example secret, replace it';
-const DEVICE = 'house/kitchen';
-const ACTIONS = `actions/${DEVICE}/valve`;
 const ACKNOWLEDGED = 'acknowledged';
 
 const document = `
@@ -58,6 +55,8 @@ const loaded = loadRegistry(document);
 if ('faults' in loaded) throw new Error(JSON.stringify(loaded.faults));
 const { registry } = loaded;
 
+beforeAll(() => compileSketches(keyring.keyOf(DEVICE)), 120_000);
+
 interface SignedAction {
   id: string;
   message: string;
@@ -72,125 +71,6 @@ function signAction(payload: Record<string, unknown>, options: { at?: number; ex
   if (!composed.ok) throw new Error(composed.reason);
   return { id, message: composed.message };
 }
-
-/** A device under test. Its state outlives it, in `folder`. */
-interface Kit {
-  /** Starts what acts; resolves when it has subscribed. */
-  start(broker: Mosquitto, folder: string, remembered?: number): Promise<{ kill(): Promise<void>; log(): string }>;
-  /** Publishes one reading at least. */
-  sense(broker: Mosquitto): Promise<void>;
-  /** Where the valve stands, and how often it has moved. */
-  state(folder: string): { position: number; moves: number };
-  /** Leaves what a crash leaves between the beginning of an action and its end, with the valve moved by it or not yet. */
-  interrupt(folder: string, id: string, moved: boolean): void;
-}
-
-const python = process.env['TEST_PYTHON'] ?? 'python3';
-const pythonFolder = join(packageRoot, 'examples/devices/python');
-const environment = { ...process.env, PYTHONDONTWRITEBYTECODE: '1' };
-/** Actions that a device remembers: as many as it needs, and few. */
-const MANY = 2000;
-const FEW = 2;
-const sketches = new Map<number, string>();
-
-beforeAll(async () => {
-  for (const remembered of [MANY, FEW]) {
-    sketches.set(remembered, await compileSketch(DEVICE, keyring.keyOf(DEVICE), remembered));
-  }
-}, 120_000);
-
-function stateOfFile(folder: string): { position: number; moves: number } {
-  const file = join(folder, 'valve.json');
-  if (!existsSync(file)) return { position: 0, moves: 0 };
-  return JSON.parse(readFileSync(file, 'utf8')) as { position: number; moves: number };
-}
-
-const LATER = Math.floor(Date.now() / 1000) + 3600;
-
-function writeValve(folder: string, id: string, moved: boolean): void {
-  const state = { position: 1, action: moved ? id : 'another', moves: 1 };
-  writeFileSync(join(folder, 'valve.json'), JSON.stringify(state));
-}
-
-const pythonOptions = (broker: Mosquitto): string[] => [
-  ...['--broker', '127.0.0.1', '--port', String(broker.port), '--master-secret', SECRET],
-];
-
-async function senseOnce(kit: Kit, broker: Mosquitto): Promise<void> {
-  const device = await kit.start(broker, tempDirectory('device'));
-  await device.kill();
-}
-
-const kits: Record<string, Kit> = {
-  Python: {
-    async start(broker, folder) {
-      const since = broker.mark();
-      const options = [...pythonOptions(broker), '--folder', folder];
-      const child = await startChild(python, [join(pythonFolder, 'valve.py'), ...options], { env: environment });
-      await broker.waitForSubscription(ACTIONS, since);
-      return { kill: () => child.kill(), log: () => child.output() };
-    },
-    async sense(broker) {
-      await run(
-        python,
-        [join(pythonFolder, 'sensor.py'), ...pythonOptions(broker), '--count', '1', '--interval', '0.1'],
-        {
-          env: environment,
-        },
-      );
-    },
-    state: stateOfFile,
-    interrupt(folder, id, moved) {
-      writeValve(folder, id, moved);
-      const line = JSON.stringify({ id, expires: LATER, done: false });
-      // The crash has cut off the line of a further action.
-      writeFileSync(join(folder, 'performed.jsonl'), `${line}\n{"id":"c`);
-    },
-  },
-  MicroPython: {
-    start(broker, folder, remembered = MANY) {
-      const program = join(packageRoot, 'test/support/devices/micropython/run.mjs');
-      return startBridgedDevice(
-        broker.url,
-        'micropython',
-        process.execPath,
-        [program, 'board', folder, String(remembered)],
-        folder,
-      );
-    },
-    sense: (broker) => senseOnce(kits['MicroPython'] as Kit, broker),
-    state: stateOfFile,
-    interrupt(folder, id, moved) {
-      writeValve(folder, id, moved);
-      writeFileSync(join(folder, 'performed.txt'), `${JSON.stringify([id, LATER, false])}\n["c`);
-    },
-  },
-  Arduino: {
-    start: (broker, folder, remembered = MANY) =>
-      startBridgedDevice(broker.url, 'arduino', sketches.get(remembered) ?? '', [], folder),
-    sense: (broker) => senseOnce(kits['Arduino'] as Kit, broker),
-    state(folder) {
-      const file = join(folder, 'valve');
-      if (!existsSync(file)) return { position: 0, moves: 0 };
-      // struct ValveState: a double, 64 characters, an unsigned integer.
-      const bytes = readFileSync(file);
-      return { position: bytes.readDoubleLE(0), moves: bytes.readUInt32LE(72) };
-    },
-    interrupt(folder, id, moved) {
-      const valve = Buffer.alloc(80);
-      valve.writeDoubleLE(1, 0);
-      valve.write(moved ? id : 'another', 8);
-      valve.writeUInt32LE(1, 72);
-      writeFileSync(join(folder, 'valve'), valve);
-      // iot_action_record: 16 bytes of the id's SHA-256, the expiry, the state "begun".
-      const record = Buffer.alloc(32);
-      createHash('sha256').update(id).digest().copy(record, 0, 0, 16);
-      record.writeBigInt64LE(BigInt(LATER), 16);
-      record.writeUInt8(1, 24);
-      writeFileSync(join(folder, 'a0'), record);
-    },
-  },
-};
 
 /** Adds an operator to the pipeline: `inject/operator` has iot-sign-publish send an action. */
 function withOperator(flows: FlowNode[]): FlowNode[] {
@@ -326,39 +206,103 @@ describe.each(Object.entries(kits))('a device in %s', (_language, kit) => {
     await device.kill();
   });
 
+  test('an action whose end could not be stored is not performed again after another one', async () => {
+    const broker = await startMosquitto();
+    const publisher = await startPublisher(broker.url);
+    const answers = await watchAnswers(broker);
+    const folder = tempDirectory('device');
+    const device = await kit.start(broker, folder);
+    const [first, second] = [signAction({ position: 100 }), signAction({ position: 0 })];
+    const send = ({ message }: SignedAction): Promise<void> => publisher.publish(ACTIONS, message, { qos: 2 });
+    const file = join(folder, 'fault');
+    writeFileSync(file, 'full');
+    await send(first);
+    await until('the valve has moved, the end is not stored', () => device.judged() === 1);
+    expect(kit.state(folder)).toMatchObject({ position: 100, moves: 1 });
+    // What became of the first cannot be stored, so the second has to wait.
+    await send(second);
+    await until('the second is refused', () => device.judged() === 2);
+    expect(kit.state(folder)).toMatchObject({ position: 100, moves: 1 });
+    expect(answers).toEqual([]);
+
+    rmSync(file);
+    for (const action of [second, first, second]) await send(action);
+    await until('all are answered', () => answers.length === 3);
+    expect(answers.map(({ id }) => id)).toEqual([second.id, first.id, second.id]);
+    expect(kit.state(folder)).toMatchObject({ position: 0, moves: 2 });
+    await device.kill();
+  });
+
+  test('an action that a crash interrupted is not performed again after another one', async () => {
+    const broker = await startMosquitto();
+    const publisher = await startPublisher(broker.url);
+    const folder = tempDirectory('device');
+    const device = await kit.start(broker, folder);
+    const [first, second] = [signAction({ position: 100 }), signAction({ position: 0 })];
+    const file = join(folder, 'fault');
+    writeFileSync(file, 'crash');
+    await publisher.publish(ACTIONS, first.message, { qos: 2 });
+    await until('the device has crashed', () => device.ended());
+    expect(kit.state(folder)).toMatchObject({ position: 100, moves: 1 });
+    await device.kill();
+    // The broker forgets that the first one is unacknowledged, so the second comes before it.
+    await broker.kill();
+    rmSync(file);
+    await broker.restart();
+    const answers = await watchAnswers(broker);
+    const restarted = await kit.start(broker, folder);
+    for (const { message } of [second, first]) await publisher.publish(ACTIONS, message, { qos: 2 });
+    await until('both are answered', () => answers.length === 2);
+    expect(answers.map(({ id }) => id)).toEqual([second.id, first.id]);
+    expect(kit.state(folder)).toMatchObject({ position: 0, moves: 2 });
+    await restarted.kill();
+  });
+
   test('performs each action once while it is killed again and again', async () => {
     const broker = await startMosquitto({ configuration: ['max_inflight_messages 1000'] });
     const publisher = await startPublisher(broker.url);
     const answers = await watchAnswers(broker);
     const folder = tempDirectory('device');
     const random = seededRandom();
+    const below = (limit: number): number => Math.floor(random() * limit);
     const count = rounds(40, 1000);
+    const answered = new Set<unknown>();
     let device = await kit.start(broker, folder);
     let kills = 0;
-    for (let sent = 0; sent < count; sent++) {
-      const action = signAction({ position: sent % 100 }, { expires: 3600 });
-      const isAnswered = (): boolean => answers.some(({ id }) => id === action.id);
-      const copies = 1 + Math.floor(random() * 2);
-      for (let copy = 0; copy < copies; copy++) await publisher.publish(ACTIONS, action.message, { qos: 2 });
-      if (random() < 0.25) {
+    for (let sent = 0; sent < count;) {
+      // A few at a time, each once or more, in any order.
+      const some = Array.from({ length: Math.min(1 + below(3), count - sent) }, (_, index) =>
+        signAction({ position: (sent + index) % 100 }, { expires: 3600 }),
+      );
+      sent += some.length;
+      const sendAny = async (times: number): Promise<void> => {
+        for (let time = 0; time < times; time++) {
+          const { message } = some[below(some.length)] as SignedAction;
+          await publisher.publish(ACTIONS, message, { qos: 2 });
+        }
+      };
+      await sendAny(2 * some.length);
+      if (random() < 0.5) {
         // Some kills come before the work on it, some within, some after.
         await setTimeout(random() * 8);
         await device.kill();
         kills++;
         device = await kit.start(broker, folder);
       }
-      // The same signed message again until the answer comes, as the pack does.
-      let resend = Date.now() + 250;
-      await until('the action is answered', async () => {
-        if (!isAnswered() && Date.now() >= resend) {
-          await publisher.publish(ACTIONS, action.message, { qos: 2 });
+      // The same signed messages again until each is answered, as the pack does.
+      let resend = 0;
+      await until('the actions are answered', async () => {
+        for (const { id } of answers) answered.add(id);
+        if (some.every(({ id }) => answered.has(id))) return true;
+        if (Date.now() >= resend) {
+          await sendAny(some.length);
           resend = Date.now() + 250;
         }
-        return isAnswered();
+        return false;
       });
     }
     expect(answers.every(({ verdict }) => verdict.ok)).toBe(true);
-    expect(new Set(answers.map(({ id }) => id)).size).toBe(count);
+    expect(answered.size).toBe(count);
     expect(kit.state(folder)).toMatchObject({ moves: count });
     expect(kills).toBeGreaterThan(count / 8);
     await device.kill();
@@ -399,4 +343,21 @@ test('a device in Python does not take an action that the broker has kept for a 
   expect(answers[0]?.id).toBe(fresh.id);
   expect(kit.state(folder)).toMatchObject({ position: 20, moves: 1 });
   await device.kill();
+});
+
+test.each([
+  ['yes', 'answered again', '1 1 4'],
+  ['no', 'performed', '1 0 5'],
+  ['unknown', 'left alone', '1 2 4'],
+])('in C, an action that the hardware answers %s for is %s, whatever came in between', async (answer, _what, said) => {
+  // Another action is to be performed, IOT_PERFORM, IOT_AGAIN or IOT_INTERRUPTED, and how many records were stored.
+  expect(await run(await compileC('actions.c'), [answer])).toBe(`${said}\n`);
+});
+
+test('the sketch stops with a message when the key was mistyped', async () => {
+  const board = await compileSketch(DEVICE, 'the key of this device', FEW);
+  const child = await startChild(board, [], { cwd: tempDirectory('device') });
+  await until('it says so', () => child.output().includes('stopped: KEY in config.h'));
+  expect(child.output()).not.toContain('subscribe');
+  await child.kill();
 });

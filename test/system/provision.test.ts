@@ -343,7 +343,7 @@ describe('provisioning of 2.x, façade', () => {
 
   test('buckets beyond the first page are found, and all surplus is', async () => {
     const large = await Influx2Facade.start(await influxdBehind());
-    for (let index = 0; index < 120; index++) await large.createBucket(`b${index}`, DAY, DAY);
+    for (let index = 0; index < 120; index++) await large.createBucket(`b${index}`, DAY, HOUR);
     const options = { organization: large.organization, token: 'test-token', timeout: 10_000 };
     const { items } = await open({ version: '2', url: large.url, ...options })
       .provisioner()

@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { connect, createServer } from 'node:net';
 import { join } from 'node:path';
 import { connectAsync } from 'mqtt';
@@ -10,6 +10,7 @@ import { makeCertificates } from '../support/certificates';
 import { startMosquitto, type Mosquitto } from '../support/mosquitto';
 import { freePort } from '../support/ports';
 import { run, startChild } from '../support/processes';
+import { tempDirectory } from '../support/temp';
 import { until } from '../support/until';
 
 const python = process.env['TEST_PYTHON'] ?? 'python3';
@@ -122,5 +123,122 @@ from signed_device.message import device_key, sign
 message = json.loads(${JSON.stringify(block('text'))})
 print(sign(message["payload"], device_key(b"${SECRET}", "house/kitchen")))`;
     expect(await run(python, ['-c', again], { cwd: folder, env })).toBe(block('text'));
+  });
+});
+
+/** A device in the folder of its own, with a clock that the test controls; see the program. */
+const valve = (port: number, where: string, ...options: string[]): string[] => [
+  ...[join(root, 'test/support/devices/python/valve.py'), folder, '--broker', '127.0.0.1', '--port', String(port)],
+  ...['--master-secret', SECRET, '--folder', where, ...options],
+];
+
+describe('the valve in Python', () => {
+  test('does not even connect before the clock is right', async () => {
+    const broker = await startMosquitto();
+    const where = tempDirectory('valve');
+    writeFileSync(join(where, 'clock-wrong'), '');
+    const child = await startChild(python, valve(broker.port, where), { env });
+    await until('it waits', () => child.output().includes('waiting until NTP has set the clock'));
+    expect(broker.clientIds()).toEqual([]);
+    rmSync(join(where, 'clock-wrong'));
+    await broker.waitForSubscription('actions/house/kitchen/valve');
+    expect((await child.stop()).code).toBe(0);
+  });
+
+  test('stops while it waits for the clock, and does not wait where it is told that the clock is right', async () => {
+    const broker = await startMosquitto();
+    const where = tempDirectory('valve');
+    writeFileSync(join(where, 'clock-wrong'), '');
+    const waiting = await startChild(python, valve(broker.port, where), { env });
+    await until('it waits', () => waiting.output().includes('waiting until'));
+    expect((await waiting.stop()).code).toBe(0);
+    expect(broker.clientIds()).toEqual([]);
+    await startChild(python, valve(broker.port, where, '--clock-is-right'), { env });
+    await broker.waitForSubscription('actions/house/kitchen/valve');
+  });
+
+  test('asks Linux whether the clock is right', async () => {
+    const asked = await run(python, ['-c', 'from signed_device.clock import *; print(is_synchronised())'], {
+      cwd: folder,
+      env,
+    });
+    expect(asked).toMatch(/^(True|False)\n$/);
+  });
+
+  test('refuses to start beside another one with the same memory', async () => {
+    const broker = await startMosquitto();
+    const where = tempDirectory('valve');
+    const first = await startChild(python, valve(broker.port, where), { env });
+    await broker.waitForSubscription('actions/house/kitchen/valve');
+    const second = await startChild(python, valve(broker.port, where, '--client-id', 'second'), { env });
+    expect((await second.exited).code).toBe(1);
+    expect(second.output()).toContain('another process performs actions with the same memory');
+    expect(broker.clientIds()).toHaveLength(1);
+    await first.kill();
+    // A lock does not outlive its process.
+    const since = broker.mark();
+    await startChild(python, valve(broker.port, where), { env });
+    await broker.waitForSubscription('actions/house/kitchen/valve', since);
+  });
+
+  test.each(['…', 'the key of this device', 'AAAA', 'bW9yZSB0aGFuIHNpeHRlZW4gYnl0ZX'])(
+    'refuses to start with the key %j',
+    async (key) => {
+      const file = join(tempDirectory('key'), 'device.key');
+      writeFileSync(file, key);
+      const child = await startChild(python, [join(folder, 'valve.py'), '--key-file', file], { env });
+      expect((await child.exited).code).toBe(2);
+      expect(child.output()).toMatch(/the key is not base64|the key has 3 bytes, it needs 16 at least/);
+    },
+  );
+
+  test('never performs again what its hardware cannot tell, whatever comes in between', async () => {
+    const program = `
+import os, sys, time
+from signed_device import ActionReceiver, PerformedActions, sign, stamped
+key, path, moves = b"k" * 32, os.path.join(sys.argv[1], "p"), []
+def action(id):
+    return sign(stamped({"id": id, "expires": int(time.time()) + 60}), key).encode()
+memory = PerformedActions(path)
+memory.begin("a", int(time.time()) + 60)
+memory.close()
+memory = PerformedActions(path)
+receiver = ActionReceiver(key, memory, moves.append)
+a, b = action("a"), action("b")
+codes = [receiver.receive(message).code for message in (b, a)]
+memory.close()
+# Afterwards the hardware would say no.
+receiver = ActionReceiver(key, PerformedActions(path), moves.append, lambda action: False)
+print(*codes, receiver.receive(a).code, len(moves))`;
+    const output = await run(python, ['-c', program, tempDirectory('memory')], { cwd: folder, env });
+    expect(output).toBe('performed interrupted interrupted 1\n');
+  });
+
+  test('keeps its memory short, and what has not expired in it', async () => {
+    const program = `
+import os, sys
+from signed_device import performed
+from signed_device.performed import PerformedActions
+os.fsync = lambda file: None
+now = [1_700_000_000]
+path = os.path.join(sys.argv[1], "p")
+memory = PerformedActions(path, lambda: now[0])
+most = 0
+for minute in range(20_000):
+    now[0] += 60
+    memory.begin(str(minute), now[0] + 60)
+    memory.done(str(minute))
+    if minute % 100 == 0:
+        with open(path) as file:
+            most = max(most, len(file.readlines()))
+memory.close()
+memory = PerformedActions(path, lambda: now[0])
+# A day of one action a minute is 1440 actions.
+print(most, memory.state("19999"), memory.state("18600"), memory.state("1"))`;
+    const output = await run(python, ['-c', program, tempDirectory('memory')], { cwd: folder, env });
+    const [most, ...states] = output.trim().split(' ');
+    expect(states).toEqual(['done', 'done', 'None']);
+    expect(Number(most)).toBeGreaterThan(1440);
+    expect(Number(most)).toBeLessThan(3 * 1440);
   });
 });

@@ -1,9 +1,11 @@
 import { describe, expect, test } from 'vitest';
+import { alarmLabels, alarmTopic, signedAlarm, startAlarmRig } from '../support/alarms';
 import { expectAccountsBalance, messagesOf } from '../support/accounting';
 import { rounds } from '../support/campaign';
 import { acceptedReadings, expectNothingLost, waitForAccepted } from '../support/delivery';
 import { withCredentials } from '../support/flows';
 import type { Deployment, FlowNode, ProcessState, Runtime } from '../support/node-red';
+import { nowNanoseconds } from '../support/messages';
 import { Readings } from '../support/readings';
 import { ids, labels, SECRET, startRig, type Rig } from '../support/rig';
 import { until } from '../support/until';
@@ -108,6 +110,37 @@ describe.each<Runtime>(['4', '5'])('deploys of Node-RED %s', (runtime) => {
     expect(running.every((alive) => alive.length > 0)).toBe(true);
     const counts = empty.map(({ listeners, processListeners }) => ({ listeners, processListeners }));
     expect(new Set(counts.map((count) => JSON.stringify(count))).size, JSON.stringify(counts)).toBe(1);
+    expectAccountsBalance(await nodeRed.metrics());
+  });
+
+  test('that cannot start hold no alarm back, nor does a stop by hand', async () => {
+    const rig = await startAlarmRig({ runtime, settings: { runtimeState: { enabled: true, ui: false } } });
+    const { nodeRed, publisher, collector, broker, flow } = rig;
+    let count = 0;
+    const expectAlarm = async (): Promise<void> => {
+      count += 1;
+      const alarm = alarmTopic(`d${count}`);
+      await publisher.publish(alarm, signedAlarm(nowNanoseconds(), true), { qos: 1 });
+      await until('it is raised', () => collector.messages(alarmLabels.changes).some(({ topic }) => topic === alarm));
+    };
+    await expectAlarm();
+
+    const unknown = { id: 'unknown', type: 'no-such-type', z: ids.tab, name: '', x: 1, y: 1, wires: [] };
+    const logMark = nodeRed.mark();
+    const headers = { 'Node-RED-API-Version': 'v2', 'Node-RED-Deployment-Type': 'nodes' };
+    const answer = await nodeRed.post('flows', { flows: [...flow.flows, unknown] }, undefined, headers);
+    expect(answer.status, answer.text).toBe(200);
+    await nodeRed.waitForLog(/Waiting for missing types/, logMark);
+    await expectAlarm();
+    await nodeRed.deploy(flow.flows, 'nodes');
+    await expectAlarm();
+
+    expect((await nodeRed.post('flows/state', { state: 'stop' })).status).toBe(200);
+    const mark = broker.mark();
+    expect((await nodeRed.post('flows/state', { state: 'start' })).status).toBe(200);
+    await rig.subscribed(mark);
+    await expectAlarm();
+    expect(collector.messages(labels.errors)).toEqual([]);
     expectAccountsBalance(await nodeRed.metrics());
   });
 

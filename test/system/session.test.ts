@@ -98,8 +98,13 @@ describe.each([
   });
 });
 
-test('an action that has expired is not sent, or not performed', async () => {
-  const rig = await startActionRig({ protocolVersion: 5, expires: 1 });
+test.each([
+  { protocolVersion: 4, seen: ['expired'] },
+  // The broker knows the time, and keeps nothing longer.
+  { protocolVersion: 5, seen: [] },
+] as const)('over MQTT $protocolVersion, an action that has expired is not sent, or not performed', async (version) => {
+  const { protocolVersion, seen } = version;
+  const rig = await startActionRig({ protocolVersion, expires: 1 });
   await rig.waitForStatus(/connected/);
   // The broker cannot be reached.
   rig.links.nodeRed.setOpen(false);
@@ -109,7 +114,7 @@ test('an action that has expired is not sent, or not performed', async () => {
   rig.links.nodeRed.setOpen(true);
   await rig.waitForStatus(/connected|done/);
   // The device cannot be reached: first it gets a session there.
-  const relay = await startDevice(rig, RELAY, 5);
+  const relay = await startDevice(rig, RELAY, protocolVersion);
   await relay.stop();
   const late = await done(rig, RELAY, { position: 2 });
   await rig.waitForReport('published', late);
@@ -120,9 +125,17 @@ test('an action that has expired is not sent, or not performed', async () => {
   expect(Object.keys(action.steps)).toEqual(['created', 'sent', 'published', 'failed']);
   await relay.restart();
   await until('nothing is pending', async () => (await rig.pending()) === 0);
-  await relay.waitForLog();
+  // What comes after it shows that nothing else comes before.
+  const now = nowNanoseconds();
+  const timely = { id: 'timely', position: 4, expires: Number(now / 1_000_000_000n) + 60, ...signedTime(now) };
+  const publisher = await startPublisher(rig.broker.url);
+  await publisher.publish(RELAY, sign(timely, SECRET), { qos: 2 });
+  await relay.waitForLog(seen.length + 1);
   await relay.stop();
-  expect(await relay.log()).toEqual([{ id: late, position: 2, outcome: 'expired' }]);
+  expect(await relay.log()).toEqual([
+    ...seen.map((outcome) => ({ id: late, position: 2, outcome })),
+    { id: 'timely', position: 4, outcome: 'performed' },
+  ]);
   const ends = await until(
     'both are logged',
     async () => (await rig.log()).filter(({ step }) => step === 'failed').map(({ id, code }) => [id, code]),
@@ -148,9 +161,13 @@ test('an action that the broker refuses is refused, over MQTT 5', async () => {
   expect(await relay.log()).toHaveLength(1);
 });
 
-test('answers that are forged, moved, stale, from the future, retained or replayed change nothing and are counted', async () => {
+test('answers that are forged, reflected, moved, stale, from the future, retained or replayed change nothing and are counted', async () => {
   const rig = await startActionRig({ protocolVersion: 4, withoutLog: true });
   const publisher = await startPublisher(rig.broker.url);
+  const sent: string[] = [];
+  const eavesdropper = await connectClient(rig.broker.url, {});
+  eavesdropper.on('message', (_topic, message) => sent.push(message.toString()));
+  await eavesdropper.subscribeAsync(VALVE, { qos: 2 });
   const now = nowNanoseconds();
   const answer = (id: string, time = now, key = SECRET): string => sign({ id, ...signedTime(time) }, key);
   const rejected = async (): Promise<Record<string, number>> => {
@@ -161,6 +178,7 @@ test('answers that are forged, moved, stale, from the future, retained or replay
   await rig.waitForStatus(/connected/);
   const id = await done(rig, VALVE, { position: 1 });
   await rig.waitForReport('published', id);
+  await until('somebody has read it', () => sent.length > 0);
 
   const bad: [code: string, topic: string, message: string][] = [
     ['malformed', ANSWERS, JSON.stringify({ id, ts: 1, ts_ns: 0 })],
@@ -168,6 +186,8 @@ test('answers that are forged, moved, stale, from the future, retained or replay
     ['bad-timestamp', ANSWERS, sign({ id }, SECRET)],
     ['stale', ANSWERS, answer(id, now - 2n * HOUR)],
     ['future', ANSWERS, answer(id, now + HOUR)],
+    // What the action itself would prove: its bytes come back on the topic of answers.
+    ['not-an-answer', ANSWERS, sent[0] ?? ''],
     ['unknown-action', 'actions/hall/d2/valve/ack', answer(id)],
     ['unknown-action', ANSWERS, answer('0123456789abcdef')],
   ];
@@ -189,6 +209,7 @@ test('answers that are forged, moved, stale, from the future, retained or replay
     'bad-timestamp': 1,
     stale: 1,
     future: 1,
+    'not-an-answer': 1,
     'unknown-action': 2,
     retained: 1,
   });
@@ -306,3 +327,31 @@ test('sensor messages go once and only while connected, alarms wait, and nothing
   expect(metrics.sum('mqtt2influx_messages_rejected_total', { node: PUBLISH })).toBe(3);
   expect(metrics.sum('mqtt2influx_messages_failed_total', { code: 'broker-unavailable' })).toBe(1);
 });
+
+test.each([4, 5] as const)(
+  'actions are uncertain when the broker has a session that is not the one in which they were sent, over MQTT %i',
+  async (protocolVersion) => {
+    const rig = await startActionRig({ protocolVersion });
+    await rig.waitForStatus(/connected/);
+    const clientId = ownClientId(rig);
+    await rig.broker.freeze();
+    const action = await done(rig, RELAY, { position: 1 });
+    await until('it is sent', async () => (await rig.log()).some(({ step }) => step === 'sent'));
+    await rig.nodeRed.kill();
+    await rig.broker.kill();
+    rig.broker.forget();
+    await rig.broker.restart();
+    // As if Node-RED had connected, and had not got the answer any more.
+    const session = { clientId, clean: false, protocolVersion, properties: { sessionExpiryInterval: 600 } };
+    await (await connectAsync(rig.broker.url, session)).endAsync();
+    const relay = await startDevice(rig, RELAY, protocolVersion);
+    await rig.nodeRed.restart();
+    const { rejected } = await rig.waitForReport('failed', action);
+    expect(rejected).toMatchObject({ code: 'uncertain', reason: expect.stringMatching(/kept the session/) as string });
+    const next = await done(rig, RELAY, { position: 2 });
+    await rig.waitForReport('published', next);
+    await relay.waitForLog(1);
+    await relay.stop();
+    expect(await relay.log()).toEqual([{ id: next, position: 2, outcome: 'performed' }]);
+  },
+);

@@ -1,4 +1,5 @@
 # What a device does with an action that it receives: perform it once, or not at all, and answer. Knows no MQTT.
+from performed import DONE, UNKNOWN
 from signed_message import Rejected, now, sign, stamped, verify
 
 # How far the clocks of sender and device may be apart.
@@ -9,11 +10,12 @@ class ActionReceiver:
     """Performs each action once, however often its message comes.
 
     `perform(payload)` does it, and raises where it cannot; then there is no answer, and the action may come again.
-    `was_performed(payload)` is asked about an action that a reset or an error interrupted: True, False, or None where the
-    hardware cannot tell. `answer(payload)` gives more members for the acknowledgement.
+    `was_performed(id)` is asked about an action that a reset or an error interrupted: True, False, or None where the
+    hardware cannot tell. It is asked before any other action begins: afterwards the hardware shows what that one did.
+    `answer(payload)` gives more members for the acknowledgement.
     """
 
-    def __init__(self, key, performed, perform, was_performed=lambda payload: None, answer=lambda payload: {}, now=now):
+    def __init__(self, key, performed, perform, was_performed=lambda action: None, answer=lambda payload: {}, now=now):
         self.key = key
         self.performed = performed
         self.perform = perform
@@ -21,8 +23,11 @@ class ActionReceiver:
         self.answer = answer
         self.now = now
 
-    def receive(self, message):
+    def receive(self, message, retained=False):
         """Judges one message and acts on it. A pair: a code, and the signed acknowledgement to publish or None."""
+        if retained:
+            # What the broker has kept is not fresh.
+            return "retained", None
         try:
             payload, _ = verify(message, self.key)
         except Rejected as rejected:
@@ -32,29 +37,30 @@ class ActionReceiver:
         if type(action) is not str or not action or type(expires) is not int:
             return "invalid", None
 
-        entry = self.performed.get(action)
-        if entry and entry[1]:
+        if self.performed.state(action) != DONE:
+            self.settle()
+        state = self.performed.state(action)
+        if state == DONE:
             # The answer to the first copy may have been lost.
             return "again", self.acknowledged(payload)
-        if entry:
-            was_performed = self.was_performed(payload)
-            if was_performed is None:
-                return "interrupted", None
-            if was_performed:
-                self.performed.done(action)
-                return "again", self.acknowledged(payload)
+        if state == UNKNOWN:
+            return "interrupted", None
         time = self.now()
         if payload["ts"] > time + FUTURE_SECONDS:
             return "future", None
         if time >= expires:
             return "expired", None
-        if not entry:
-            if self.performed.full(time):
-                return "full", None
-            self.performed.begin(action, expires)
+        if self.performed.full(time):
+            return "full", None
+        self.performed.begin(action, expires)
         self.perform(payload)
         self.performed.done(action)
         return "performed", self.acknowledged(payload)
+
+    def settle(self):
+        """Finds out what became of each interrupted action, and keeps it. Where that fails, nothing new may begin."""
+        for action in self.performed.interrupted():
+            self.performed.settle(action, self.was_performed(action))
 
     def acknowledged(self, payload):
         values = self.answer(payload)

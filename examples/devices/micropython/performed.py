@@ -1,13 +1,21 @@
 # Which actions this device has performed. It outlives a reset and a power cut.
 import json
-import os
+
+from durable import read_whole, sync, write_whole
+
+BEGUN = "begun"
+DONE = "done"
+# Begun, and the hardware could not tell whether it was performed.
+UNKNOWN = "unknown"
+NOT_PERFORMED = "not performed"
 
 
 class PerformedActions:
     """A file with a line for each step: an action begins, an action is done. Each line is in flash when the method returns.
-    Raises OSError where that is not possible: then the action must not be performed, or not be acknowledged."""
+    Raises OSError where that is not possible: then the action must not be performed, or not be acknowledged. Make one, and
+    keep it."""
 
-    # So many actions that are done are remembered; the file is written anew when it holds twice as many.
+    # So many actions are remembered; the file is written anew when it holds twice as many lines.
     LIMIT = 64
 
     def __init__(self, path):
@@ -15,11 +23,15 @@ class PerformedActions:
         self.entries = {}
         self.lines = 0
         self.read()
-        self.rewrite()
 
-    def get(self, action):
-        """None, or a pair: when it expires, and whether it is done."""
-        return self.entries.get(action)
+    def state(self, action):
+        """BEGUN, DONE or UNKNOWN; None: it may be begun."""
+        entry = self.entries.get(action)
+        return entry[1] if entry else None
+
+    def interrupted(self):
+        """The actions that have begun and have no outcome."""
+        return [action for action in self.entries if self.entries[action][1] == BEGUN]
 
     def full(self, now):
         """True when one more action would push out one that has not expired, and could then be performed twice."""
@@ -31,50 +43,50 @@ class PerformedActions:
         return len(self.entries) >= self.LIMIT
 
     def begin(self, action, expires):
-        self.write(action, expires, False)
+        self.write(action, expires, BEGUN)
 
     def done(self, action):
-        self.write(action, self.entries[action][0], True)
+        self.write(action, self.entries[action][0], DONE)
 
-    def write(self, action, expires, done):
+    def settle(self, action, was_performed):
+        """Keeps what became of an interrupted action; None: nobody can tell. One that was not performed may be begun again."""
+        state = UNKNOWN if was_performed is None else DONE if was_performed else NOT_PERFORMED
+        self.write(action, self.entries[action][0], state)
+
+    def write(self, action, expires, state):
         if self.lines >= 2 * self.LIMIT:
             self.rewrite()
         try:
             with open(self.path, "a") as file:
-                file.write(json.dumps([action, expires, done]) + "\n")
-                _sync(file)
+                file.write(_line(action, expires, state))
+                sync(file)
         except OSError:
             # Half a line may be in the file: have it written anew before the next one.
             self.lines = 2 * self.LIMIT
             raise
         self.lines += 1
-        self.entries[action] = (expires, done)
+        self.take(action, expires, state)
+
+    def take(self, action, expires, state):
+        if state == NOT_PERFORMED:
+            self.entries.pop(action, None)
+        else:
+            self.entries[action] = (expires, state)
 
     def read(self):
-        try:
-            with open(self.path) as file:
-                for line in file:
-                    # A line that a power cut has cut off was never confirmed, so nothing was done on the strength of it.
-                    if line.endswith("\n"):
-                        action, expires, done = json.loads(line)
-                        self.entries[action] = (expires, done)
-        except OSError as error:
-            if error.errno != 2:  # There is no such file yet.
-                raise
+        lines = read_whole(self.path).split("\n")
+        # What follows the last line feed was cut off and never confirmed, so nothing was done on the strength of it.
+        cut_off = lines.pop()
+        for line in lines:
+            self.take(*json.loads(line))
+        self.lines = len(lines)
+        if cut_off or self.lines >= 2 * self.LIMIT:
+            self.rewrite()
 
     def rewrite(self):
-        fresh = self.path + ".new"
-        with open(fresh, "w") as file:
-            for action in self.entries:
-                expires, done = self.entries[action]
-                file.write(json.dumps([action, expires, done]) + "\n")
-            _sync(file)
-        os.rename(fresh, self.path)
+        write_whole(self.path, "".join([_line(action, *self.entries[action]) for action in self.entries]))
         self.lines = len(self.entries)
 
 
-def _sync(file):
-    # On littlefs, flush commits the file to flash. FAT needs os.sync(), where the board has it.
-    file.flush()
-    if hasattr(os, "sync"):
-        os.sync()
+def _line(action, expires, state):
+    return json.dumps([action, expires, state]) + "\n"

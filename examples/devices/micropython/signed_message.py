@@ -9,6 +9,7 @@ from python_float import python_float
 MAXIMUM_BYTES = 2048
 MAXIMUM_DEPTH = 32
 MAXIMUM_INTEGER_DIGITS = 4300
+FEWEST_KEY_BYTES = 16
 LAST_MOMENT = (9223372036, 854775806)
 # Many boards count from 2000.
 EPOCH = 946684800 if time.gmtime(0)[0] == 2000 else 0
@@ -29,11 +30,14 @@ def now():
 
 def stamped(values):
     """The values together with the time now. Raises ValueError while the clock has not been set."""
-    if now() < 1577836800:
+    # Read once: between two readings, the second may change.
+    moment = time.time_ns()
+    seconds = moment // 1000000000 + EPOCH
+    if seconds < 1577836800:
         raise ValueError("the clock is not set")
     payload = dict(values)
-    payload["ts"] = now()
-    payload["ts_ns"] = time.time_ns() % 1000000000
+    payload["ts"] = seconds
+    payload["ts_ns"] = moment % 1000000000
     return payload
 
 
@@ -48,8 +52,25 @@ def device_key(master, device):
     return _hmac(master, device.encode())
 
 
+def read_key(text):
+    """A device's key as the keyring's dialog shows it. Raises ValueError where something is mistyped or missing."""
+    if isinstance(text, str):
+        text = text.encode()
+    try:
+        key = binascii.a2b_base64(text)
+    except Exception:  # Of which kind depends on the port.
+        raise ValueError("the key is not base64")
+    # a2b_base64 passes over what it does not know.
+    if _base64(key).encode() != text:
+        raise ValueError("the key is not base64")
+    if len(key) < FEWEST_KEY_BYTES:
+        raise ValueError("the key has %d bytes, it needs %d at least" % (len(key), FEWEST_KEY_BYTES))
+    return key
+
+
 def verify(message, key, maximum_bytes=MAXIMUM_BYTES):
-    """The payload and the form in which it was signed ('canonical' or 'as-sent'). Raises Rejected for every other message."""
+    """The payload and the form in which it was signed ('canonical' or 'as-sent'). Raises Rejected for every other message,
+    and a ValueError where the key is empty."""
     if len(message) > maximum_bytes:
         raise Rejected("malformed", "too long")
     try:
@@ -95,6 +116,9 @@ def canonical(value):
 
 # HMAC, RFC 2104: hmac is no module of every board, hashlib is.
 def _hmac(key, data):
+    if not key:
+        # Everybody knows this one.
+        raise ValueError("the key is empty")
     if len(key) > 64:
         key = hashlib.sha256(key).digest()
     key = key + bytes(64 - len(key))

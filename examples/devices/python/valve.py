@@ -11,7 +11,8 @@ from typing import Any, Dict
 
 from signed_device.actions import ActionReceiver
 from signed_device.broker import connect, make_client, parse, parser
-from signed_device.performed import PerformedActions
+from signed_device.clock import wait_for_clock
+from signed_device.performed import InUse, PerformedActions
 
 # How long the broker keeps actions for a valve that is away. They have their own, shorter, expiry.
 SESSION_SECONDS = 86_400
@@ -46,9 +47,9 @@ class Valve:
         self.state = state
         log.info("position %s", state["position"])
 
-    def was_performed(self, payload: Dict[str, Any]) -> bool:
-        # Actions are performed one after the other, so an interrupted one is the last or has not been performed.
-        return self.state["action"] == payload["id"]
+    def was_performed(self, action: str) -> bool:
+        # It is asked before another action begins, so an interrupted one is the last or has not been performed.
+        return self.state["action"] == action
 
     def answer(self, _payload: Dict[str, Any]) -> Dict[str, Any]:
         return {"position": self.state["position"]}
@@ -57,11 +58,18 @@ class Valve:
 def main() -> int:
     options = parser(__doc__)
     options.add_argument("--folder", default=".", help="where the valve keeps its state (default: %(default)s)")
+    options.add_argument(
+        "--clock-is-right", action="store_true", help="act without waiting until NTP has set the clock; see README.md"
+    )
     arguments = parse(options)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     topic = f"actions/{arguments.site}/{arguments.device}/valve"
+    try:
+        performed = PerformedActions(os.path.join(arguments.folder, "performed.jsonl"))
+    except InUse as error:
+        log.error("%s", error)
+        return 1
     valve = Valve(os.path.join(arguments.folder, "valve.json"))
-    performed = PerformedActions(os.path.join(arguments.folder, "performed.jsonl"))
     receiver = ActionReceiver(arguments.key, performed, valve.perform, valve.was_performed, valve.answer)
     stopping = threading.Event()
 
@@ -88,10 +96,18 @@ def main() -> int:
     client.on_connect, client.on_message = on_connect, on_message
     for name in (signal.SIGINT, signal.SIGTERM):
         signal.signal(name, lambda *_signal: stopping.set())
-    connect(client, arguments, KEEP_ALIVE_SECONDS, SESSION_SECONDS)
-    stopping.wait()
-    client.disconnect()
-    client.loop_stop()
+    # Before it connects: the broker sends what it has kept for the session at once, without a new subscription.
+    if not arguments.clock_is_right:
+        try:
+            wait_for_clock(stopping)
+        except OSError as error:
+            log.error("%s: start it with --clock-is-right if the clock is right", error)
+            return 1
+    if not stopping.is_set():
+        connect(client, arguments, KEEP_ALIVE_SECONDS, SESSION_SECONDS)
+        stopping.wait()
+        client.disconnect()
+        client.loop_stop()
     performed.close()
     return 0
 

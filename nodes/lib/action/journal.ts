@@ -1,9 +1,20 @@
+import { PackError } from '../errors';
 import type { PacketChange, PacketOwner } from '../mqtt/packets';
 import { numberedKey, outboxPrefix, prefixRange, sequenceOf } from '../store/keys';
 import type { Store, StoreOperation } from '../store/store';
-import { answered, begin, dueAt, packetChanged, resume, timePassed, type Clock, type LivingAction } from './life';
+import {
+  abandon,
+  answered,
+  begin,
+  dueAt,
+  packetChanged,
+  resume,
+  timePassed,
+  type Clock,
+  type LivingAction,
+} from './life';
 import { Remembered } from './remembered';
-import { decodeAction, encodeAction, isFinal, type ActionRecord, type StepTaken } from './record';
+import { decodeAction, encodeAction, hasTaken, isFinal, stateOf, type ActionRecord, type StepTaken } from './record';
 
 /** What the journal reports; every step reported is in the store. */
 export interface JournalListener {
@@ -27,6 +38,11 @@ interface JournalledAction extends LivingAction {
 /** How often it is looked at what is due. */
 const TICK = 250;
 const REMEMBERED = 10_000;
+/** These are kept whole. */
+const REMEMBERED_FAILURES = 1000;
+
+/** What an answer was: to an action that waited for it or was given up, to one that is over, or to none. */
+export type AnswerOutcome = 'accepted' | 'repeated' | 'unknown-action';
 
 /**
  * The actions of one broker that are not over: what is in memory is in the store, or on its way there. A change is made
@@ -39,10 +55,14 @@ export class Journal implements PacketOwner {
   readonly #clock: Clock;
   readonly #actions = new Map<string, JournalledAction>();
   /** Actions that are over, to tell a late answer from one that nobody has asked for. */
-  readonly #over = new Remembered(REMEMBERED);
+  readonly #over = new Remembered<true>(REMEMBERED);
+  /** Those of them that have failed: what the device has to say of them is worth knowing. */
+  readonly #givenUp = new Remembered<JournalledAction>(REMEMBERED_FAILURES);
   /** Keys of actions that could not be stored, as their sender knows; but a batch that fails may be in the store. */
   readonly unborn = new Set<string>();
-  readonly #timer: NodeJS.Timeout;
+  #timer: NodeJS.Timeout | undefined;
+  /** Since when answers can come, in milliseconds since 1970; undefined: they cannot. */
+  #hearingSince: number | undefined;
   #queue: JournalledAction[] = [];
   #next = 0;
   #isClosed = false;
@@ -52,7 +72,6 @@ export class Journal implements PacketOwner {
     this.#prefix = prefix;
     this.#listener = listener;
     this.#clock = clock;
-    this.#timer = setInterval(() => this.#tick(), TICK);
   }
 
   /**
@@ -69,21 +88,16 @@ export class Journal implements PacketOwner {
     before?: Journal,
   ): Promise<Journal> {
     const journal = new Journal(store, outboxPrefix('action', broker), listener, clock);
-    try {
-      const unborn: StoreOperation[] = [];
-      for await (const page of store.pages(prefixRange(journal.#prefix))) {
-        for (const [key, value] of page) {
-          const record = decodeAction(value);
-          if (record === undefined || before?.unborn.has(key) === true) unborn.push({ type: 'del', key });
-          else journal.#add(key, { record, inFlight: false, sendAt: undefined }, record.steps.length);
-          journal.#next = sequenceOf(key) + 1;
-        }
+    const unborn: StoreOperation[] = [];
+    for await (const page of store.pages(prefixRange(journal.#prefix))) {
+      for (const [key, value] of page) {
+        const record = decodeAction(value);
+        if (record === undefined || before?.unborn.has(key) === true) unborn.push({ type: 'del', key });
+        else journal.#add(key, { record, inFlight: false, sendAt: undefined }, record.steps.length);
+        journal.#next = sequenceOf(key) + 1;
       }
-      if (unborn.length > 0) await store.batch(unborn, { sync: true });
-    } catch (error) {
-      journal.close();
-      throw error;
     }
+    if (unborn.length > 0) await store.batch(unborn, { sync: true });
     return journal;
   }
 
@@ -97,6 +111,21 @@ export class Journal implements PacketOwner {
       Object.assign(action, resume(action.record, inFlight.has(action.record.id), this.#clock));
       this.#saveSteps(action);
     }
+    this.#timer = setInterval(() => this.#tick(), TICK);
+  }
+
+  /** Answers can come from now on, or cannot: one that waits at the broker meanwhile is no missing answer. */
+  listens(isConnected: boolean): void {
+    this.#hearingSince = isConnected ? this.#clock.now() : undefined;
+  }
+
+  /** Ends the actions of these nodes: nobody uses the broker any more. In place of {@link start}. */
+  abandon(nodes: { has(node: string): boolean }): void {
+    for (const action of this.#actions.values()) {
+      if (!nodes.has(action.record.node)) continue;
+      abandon(action, this.#clock);
+      this.#saveSteps(action);
+    }
   }
 
   get size(): number {
@@ -108,13 +137,13 @@ export class Journal implements PacketOwner {
     for (const { record, stored } of this.#actions.values()) yield { record, steps: record.steps.slice(0, stored) };
   }
 
+  /** An action that is not over, or one that was given up not long ago. */
   find(id: string): ActionRecord | undefined {
-    return this.#actions.get(id)?.record;
+    return this.#known(id)?.record;
   }
 
-  isOver(id: string): boolean {
-    const record = this.find(id);
-    return record === undefined ? this.#over.has(id) : isFinal(record);
+  #known(id: string): JournalledAction | undefined {
+    return this.#actions.get(id) ?? this.#givenUp.get(id);
   }
 
   /** Whether it has come to its end, and that is in the store. */
@@ -129,6 +158,7 @@ export class Journal implements PacketOwner {
    * @throws PackError `store-unavailable`: it is not sent
    */
   async create(created: Omit<ActionRecord, 'steps'>): Promise<void> {
+    this.#mustBeOpen();
     const key = numberedKey(this.#prefix, this.#next++);
     const action = this.#add(key, begin(created, this.#clock), 0);
     this.unborn.add(key);
@@ -139,23 +169,41 @@ export class Journal implements PacketOwner {
     this.#listener.due();
   }
 
+  /** Once it is closed, another journal has the next number, or will. */
+  #mustBeOpen(): void {
+    if (this.#isClosed) throw new PackError('store-unavailable', 'The connection to the broker is being closed');
+  }
+
   /**
-   * The device has answered; resolves when that is stored.
+   * The device has answered, as was proven; resolves when that is stored.
    *
    * @throws PackError `store-unavailable`
    */
-  async answered(id: string, acknowledgement: Record<string, unknown>): Promise<void> {
-    const action = this.#actions.get(id);
-    if (action === undefined || isFinal(action.record)) return;
+  async answered(id: string, topic: string, acknowledgement: Record<string, unknown>): Promise<AnswerOutcome> {
+    const action = this.#known(id);
+    if (action === undefined) return this.#over.has(id) ? 'repeated' : 'unknown-action';
+    if (action.record.answer?.topic !== topic) return 'unknown-action';
+    if (hasTaken(action.record, 'acknowledged')) return 'repeated';
+    if (!this.#actions.has(id)) this.#takeUpAgain(action);
     answered(action, acknowledgement, this.#clock);
     await this.#save(action);
+    return 'accepted';
+  }
+
+  #takeUpAgain(action: JournalledAction): void {
+    const { id } = action.record;
+    this.#givenUp.delete(id);
+    action.key = numberedKey(this.#prefix, this.#next++);
+    this.#actions.set(id, action);
   }
 
   /** The next action to send; it is sent now, or given back by {@link later}. */
   take(): ActionRecord | undefined {
     for (let action = this.#queue.shift(); action !== undefined; action = this.#queue.shift()) {
       action.isQueued = false;
-      if (timePassed(action, this.#clock)) return action.record;
+      // Its node is gone.
+      if (this.#actions.get(action.record.id) !== action) continue;
+      if (this.#timePassed(action)) return action.record;
       this.#saveSteps(action);
     }
     return undefined;
@@ -184,9 +232,16 @@ export class Journal implements PacketOwner {
   /** Everything that belongs to its end is done. */
   forget(id: string): void {
     const action = this.#actions.get(id);
+    if (action !== undefined && stateOf(action.record) === 'failed') this.#givenUp.add(id, action);
+    this.discard(id);
+  }
+
+  /** Nobody wants to know of it any more. */
+  discard(id: string): void {
+    const action = this.#actions.get(id);
     if (action === undefined) return;
     this.#actions.delete(id);
-    this.#over.add(id);
+    this.#over.add(id, true);
     // Found again after a power cut, it would be reported once more: not worth waiting for the disk.
     this.#store.batch([{ type: 'del', key: action.key }], { sync: false }).catch((error: unknown) => this.#fail(error));
   }
@@ -208,10 +263,14 @@ export class Journal implements PacketOwner {
     for (const action of this.#actions.values()) {
       // One that is being stored for the first time may not be sent.
       if (action.stored === 0 || dueAt(action) > now) continue;
-      if (timePassed(action, this.#clock)) this.#enqueue(action);
+      if (this.#timePassed(action)) this.#enqueue(action);
       else this.#saveSteps(action);
     }
     if (this.#queue.length > 0) this.#listener.due();
+  }
+
+  #timePassed(action: JournalledAction): boolean {
+    return timePassed(action, this.#clock, this.#hearingSince);
   }
 
   #enqueue(action: JournalledAction): void {

@@ -14,7 +14,7 @@ export interface LivingAction {
 export interface Clock {
   /** Milliseconds since 1970. */
   now(): number;
-  /** Nanoseconds since 1970, as digits, later than any before. */
+  /** Nanoseconds since 1970, as digits, later than any before while the clock is not set back. */
   next(): string;
 }
 
@@ -57,7 +57,7 @@ export function packetChanged(action: LivingAction, change: PacketChange, clock:
       record.released ??= clock.now();
       return;
     case 'finished':
-      finished(action, clock);
+      finished(action, change.isRepeated === true, clock);
       return;
     case 'refused':
       refused(action, change.reasonCode, clock);
@@ -65,16 +65,23 @@ export function packetChanged(action: LivingAction, change: PacketChange, clock:
     case 'lost':
       // A device that keeps ids performs it once, however often it comes.
       if (record.answer !== undefined) action.sendAt = clock.now();
-      else fail(action, clock, 'uncertain', 'the broker has forgotten the session: it may have passed it on, or not');
+      // An alarm may come twice.
+      else if (record.kind === 'alarm') action.sendAt = clock.now() + BUSY_RETRY;
+      else fail(action, clock, 'uncertain', change.reason);
+      return;
+    case 'withdrawn':
+      fail(action, clock, 'uncertain', change.reason);
   }
 }
 
-/** The device has answered. */
+/** The device has answered, if need be after the action was given up. */
 export function answered(action: LivingAction, acknowledgement: Record<string, unknown>, clock: Clock): void {
   const { record } = action;
   // The answer can overtake the broker's own.
-  if (!hasTaken(record, 'sent')) take(action, 'sent', clock);
-  if (!hasTaken(record, 'published')) take(action, 'published', clock);
+  if (!isFinal(record)) {
+    if (!hasTaken(record, 'sent')) take(action, 'sent', clock);
+    if (!hasTaken(record, 'published')) take(action, 'published', clock);
+  }
   record.acknowledgement = acknowledgement;
   action.sendAt = undefined;
   take(action, 'acknowledged', clock);
@@ -90,8 +97,14 @@ export function dueAt({ record, inFlight, sendAt }: LivingAction): number {
   return inFlight ? Infinity : Math.min(sendAt ?? Infinity, record.expires);
 }
 
-/** Ends what has expired. Whether it is to be sent now. */
-export function timePassed(action: LivingAction, clock: Clock): boolean {
+/**
+ * Ends what has expired.
+ *
+ * @param hearingSince - when the connection was made by which answers come, in milliseconds since 1970; undefined: there
+ * is none
+ * @returns whether it is to be sent now
+ */
+export function timePassed(action: LivingAction, clock: Clock, hearingSince: number | undefined): boolean {
   const { record, inFlight, sendAt } = action;
   const now = clock.now();
   if (isFinal(record)) return false;
@@ -99,20 +112,30 @@ export function timePassed(action: LivingAction, clock: Clock): boolean {
   action.sendAt = undefined;
   if (!hasTaken(record, 'sent')) fail(action, clock, 'expired', 'it could not be sent in time');
   else if (record.answer !== undefined) {
-    // The device may have performed it just in time, and its answer be on the way.
-    if (now < record.expires + record.answer.within) return false;
-    fail(action, clock, 'unacknowledged', 'it was sent, and the device did not answer');
+    // The device may have performed it just in time, and its answer be on the way, or wait at the broker.
+    const awaited = Math.max(record.expires, hearingSince ?? Infinity) + record.answer.within;
+    if (now >= awaited) fail(action, clock, 'unacknowledged', 'it was sent, and the device did not answer');
   } else if (!inFlight) {
     fail(action, clock, 'expired', 'the broker did not take it in time');
   }
   return false;
 }
 
-function finished(action: LivingAction, clock: Clock): void {
+/** Ends what can neither be sent nor heard of any more, since its node has another broker. */
+export function abandon(action: LivingAction, clock: Clock): void {
+  const { record } = action;
+  if (isFinal(record)) return;
+  const wasNeverTaken = !hasTaken(record, 'sent') || (record.isBack === true && record.answer === undefined);
+  if (wasNeverTaken) fail(action, clock, 'expired', 'it had not been sent when its node was given another broker');
+  else fail(action, clock, 'uncertain', 'its node was given another broker before it was known what became of it');
+}
+
+function finished(action: LivingAction, isRepeated: boolean, clock: Clock): void {
   const { record } = action;
   const { answer, expires, released = 0 } = record;
-  if (answer === undefined && released >= expires) {
-    fail(action, clock, 'expired', 'the broker passed it on too late, so that the device does not perform it');
+  // Of two PUBRELs nobody knows which one the broker has passed it on for: the one in time, or the late one.
+  if (answer === undefined && (released >= expires || (isRepeated && clock.now() >= expires))) {
+    fail(action, clock, 'uncertain', 'the broker may have passed it on so late that the device does not perform it');
     return;
   }
   if (!hasTaken(record, 'published')) take(action, 'published', clock);

@@ -4,42 +4,10 @@ import { ownClientId } from '../mqtt/client-id';
 import { Packets } from '../mqtt/packets';
 import { Session, type BrokerAddress, type SessionState } from '../mqtt/session';
 import { Store } from '../store/store';
-import { SystemClock } from './clock';
+import { systemClock } from './clock';
 import { Journal } from './journal';
-import { isFinal, type ActionRecord, type StepTaken } from './record';
-
-/** What a node that publishes has to do with its actions. */
-export interface OutboxUser {
-  /** An action that was not over when the store was opened, or when the node was started again. */
-  found(action: ActionRecord): void;
-  /** A step to be logged, perhaps for the second time; resolves when that is safe. */
-  log(action: ActionRecord, step: StepTaken): Promise<void>;
-  /** A step that a flow wants to hear of: `published`, `acknowledged` or `failed`. After a crash the last one may come again. */
-  reached(action: ActionRecord, step: StepTaken): void;
-  /** MQTT topic filters of the answers. */
-  answerFilters(): readonly string[];
-  /** Whether an answer on this topic is for this node to judge. */
-  expectsAnswersOn(topic: string): boolean;
-  /** Judges an answer, and counts it. */
-  judge(answer: ReceivedAnswer): JudgedAnswer | undefined;
-  /** Counts an answer that was right, and whether it was to an action that waited for it. */
-  answered(outcome: 'accepted' | 'repeated' | 'unknown-action', topic: string): void;
-  /** The state or the number of pending actions has changed. */
-  changed(): void;
-  /** For the log; the name of a text in the catalogue. */
-  report(level: 'log' | 'warn', name: string, values: Record<string, string>): void;
-}
-
-export interface ReceivedAnswer {
-  topic: string;
-  bytes: Buffer;
-  /** The broker had kept it: nobody knows for how long. */
-  isRetained: boolean;
-}
-
-export interface JudgedAnswer {
-  payload: Record<string, unknown>;
-}
+import type { ActionRecord } from './record';
+import { Users, type OutboxUser } from './users';
 
 export interface OutboxOptions {
   /** Folder of the store. */
@@ -53,8 +21,6 @@ export interface OutboxOptions {
 const REOPEN_INTERVAL = 1000;
 /** Actions that may wait: more is a flow out of control, or a broker that will not come back. */
 const MOST_PENDING = 10_000;
-/** What became of actions whose node was removed while Node-RED was not running is kept so long. */
-const KEEP_ORPHANS = 86_400_000;
 
 interface Opened {
   journal: Journal;
@@ -69,10 +35,10 @@ interface Opened {
  */
 export class Outbox {
   readonly #options: OutboxOptions;
-  readonly #clock = new SystemClock();
-  readonly #users = new Map<string, OutboxUser>();
-  /** Steps of each action that are being logged. */
-  readonly #logging = new Map<string, number>();
+  /** The nodes that publish by it now. */
+  readonly #residents = new Map<string, OutboxUser>();
+  /** They, and those that did before. */
+  readonly #users = new Users(() => this.#opened?.journal);
   #store: Store | undefined;
   #unlisten: () => void = () => undefined;
   #opened: Opened | undefined;
@@ -85,7 +51,7 @@ export class Outbox {
   #isClosed = false;
 
   /** @param before - resolves when an earlier outbox of this broker has let go of it */
-  constructor(options: OutboxOptions, before?: Promise<void>) {
+  constructor(options: OutboxOptions, before?: Promise<unknown>) {
     this.#options = options;
     const begun = new Promise<void>((resolve) => {
       this.#begin = resolve;
@@ -104,23 +70,30 @@ export class Outbox {
 
   /** From now on the node hears of its actions, those included that were found in the store. */
   attach(node: string, user: OutboxUser): void {
-    this.#users.set(node, user);
+    if (this.#residents.get(node) === user) return;
+    this.#residents.set(node, user);
+    this.#users.add(node, user);
     this.#begin();
     this.subscribe();
-    this.#tellAll(node, user);
+  }
+
+  /** The same for a node that is at another broker now: what it has not sent here is not sent any more. */
+  attachFormer(node: string, user: OutboxUser): void {
+    if (!this.#residents.has(node)) this.#users.add(node, user);
   }
 
   /** @param isRemoved - the node is gone for good: what was not sent is not sent any more */
   detach(node: string, isRemoved: boolean): void {
-    this.#users.delete(node);
+    this.#residents.delete(node);
+    this.#users.remove(node);
     const { journal } = this.#opened ?? {};
     if (!isRemoved || !journal) return;
-    for (const { record } of [...journal]) if (record.node === node) journal.forget(record.id);
+    for (const { record } of [...journal]) if (record.node === node) journal.discard(record.id);
   }
 
   /** The topics of answers have changed. */
   subscribe(): void {
-    const filters = new Set([...this.#users.values()].flatMap((user) => user.answerFilters()));
+    const filters = new Set([...this.#residents.values()].flatMap((user) => user.answerFilters()));
     this.#opened?.session.subscribe([...filters]);
   }
 
@@ -156,6 +129,8 @@ export class Outbox {
     await this.#opening;
     await this.#letGo();
     this.#unlisten();
+    // Whoever reads the store next must find what was begun before.
+    await this.#store?.batch([], { sync: true }).catch(() => undefined);
     await this.#store?.close();
     this.#store = undefined;
   }
@@ -175,7 +150,8 @@ export class Outbox {
         this.#failedJournal = undefined;
         this.#problem = undefined;
         this.subscribe();
-        for (const [node, user] of this.#users) this.#tellAll(node, user);
+        this.#users.tellEverybody();
+        this.#users.discardOrphans(systemClock.now());
         this.#changed();
         return;
       } catch (error) {
@@ -203,20 +179,30 @@ export class Outbox {
     const journal = await Journal.load(
       store,
       broker,
-      { stepTaken: (action, step) => this.#tell(action, step), due: () => this.#send(), failed },
-      this.#clock,
+      {
+        stepTaken: (action, step) => {
+          this.#users.tell(action, step);
+          this.#send();
+        },
+        due: () => this.#send(),
+        failed,
+      },
+      systemClock,
       this.#failedJournal,
     );
     try {
       const packets = await Packets.load(store, broker, journal, failed);
       journal.start(new Set(packets.messages()));
-      this.#forgetOrphans(journal);
       const session = new Session(address, clientId, packets, {
         ready: () => this.#send(),
         received: (packet) => this.#received(packet, journal),
-        changed: (state) => this.#connectionChanged(state),
+        changed: (state) => {
+          journal.listens(state.state === 'connected');
+          this.#connectionChanged(state);
+        },
         notSubscribed: (filters, reason) =>
           this.#report('warn', 'not-subscribed', { topics: filters.join(', '), reason }),
+        notProven: (topic, reason) => this.#report('warn', 'not-proven', { topic, reason }),
       });
       return { journal, session, failure };
     } catch (error) {
@@ -269,72 +255,32 @@ export class Outbox {
       const action = journal.take();
       if (action === undefined) return;
       // Without its node nobody would hear of it; it is looked at again.
-      if (!this.#users.has(action.node)) continue;
-      const qos = action.kind === 'action' ? 2 : 1;
-      if (session.publish(action.id, action.topic, action.message, qos)) continue;
+      if (!this.#residents.has(action.node)) continue;
+      if (this.#publish(session, action)) continue;
       journal.later(action);
       return;
     }
   }
 
-  #tellAll(node: string, user: OutboxUser): void {
-    for (const { record, steps } of [...(this.#opened?.journal ?? [])]) {
-      if (record.node !== node) continue;
-      user.found(record);
-      for (const step of steps) this.#log(record, step, user);
-      const last = steps.at(-1);
-      if (last && isFinal(record) && steps.length === record.steps.length) user.reached(record, last);
-    }
-  }
-
-  #tell(action: ActionRecord, step: StepTaken): void {
-    const user = this.#users.get(action.node);
-    // What nobody hears now is told when its node is there.
-    if (user) {
-      this.#log(action, step, user);
-      if (step.step !== 'created' && step.step !== 'sent') user.reached(action, step);
-      user.changed();
-    }
-    this.#send();
-  }
-
-  #log(action: ActionRecord, step: StepTaken, user: OutboxUser): void {
-    const { id } = action;
-    this.#logging.set(id, (this.#logging.get(id) ?? 0) + 1);
-    void user.log(action, step).then(() => {
-      const left = (this.#logging.get(id) ?? 1) - 1;
-      if (left > 0) this.#logging.set(id, left);
-      else this.#logging.delete(id);
-      const { journal } = this.#opened ?? {};
-      if (left === 0 && journal?.isComplete(id) === true) journal.forget(id);
-    });
-  }
-
-  #forgetOrphans(journal: Journal): void {
-    const now = this.#clock.now();
-    for (const { record } of [...journal]) {
-      if (isFinal(record) && now > record.expires + KEEP_ORPHANS) journal.forget(record.id);
-    }
+  #publish(session: Session, { id, kind, topic, message, expires }: ActionRecord): boolean {
+    if (kind === 'alarm') return session.publish(id, topic, message, 1);
+    const seconds = Math.max(1, Math.ceil((expires - systemClock.now()) / 1000));
+    return session.publish(id, topic, message, 2, seconds);
   }
 
   async #received({ topic, payload, retain }: IPublishPacket, journal: Journal): Promise<void> {
     const bytes = Buffer.from(payload);
-    const action = journal.find(claimedId(bytes));
+    const claimed = claimedId(bytes);
+    const action = journal.find(claimed);
     const user = this.#users.get(action?.node ?? '') ?? this.#userFor(topic);
     const judged = user?.judge({ topic, bytes, isRetained: retain });
     if (!user || !judged) return;
-    const { id } = judged.payload;
-    if (typeof id === 'string' && journal.isOver(id)) user.answered('repeated', topic);
-    else if (action === undefined || action.id !== id || action.answer?.topic !== topic)
-      user.answered('unknown-action', topic);
-    else {
-      await journal.answered(action.id, judged.payload);
-      user.answered('accepted', topic);
-    }
+    const isClaimed = claimed !== '' && judged.payload['id'] === claimed;
+    user.answered(isClaimed ? await journal.answered(claimed, topic, judged.payload) : 'unknown-action', topic);
   }
 
   #userFor(topic: string): OutboxUser | undefined {
-    return [...this.#users.values()].find((user) => user.expectsAnswersOn(topic));
+    return [...this.#residents.values()].find((user) => user.expectsAnswersOn(topic));
   }
 
   #connectionChanged(state: SessionState): void {
@@ -344,12 +290,12 @@ export class Outbox {
   }
 
   #report(level: 'log' | 'warn', name: string, values: Record<string, string>): void {
-    const [first] = this.#users.values();
+    const [first] = this.#residents.values();
     first?.report(level, name, { broker: this.#options.address.url, ...values });
   }
 
   #changed(): void {
-    for (const user of this.#users.values()) user.changed();
+    for (const user of this.#residents.values()) user.changed();
   }
 }
 

@@ -3,7 +3,7 @@ import type { Kind, Point } from '../point';
 /** The steps of an action's life. `published`: the broker has it. `acknowledged`: the device has said so. */
 export type Step = 'created' | 'sent' | 'published' | 'acknowledged' | 'failed';
 
-/** Why an action was given up once it was created. */
+/** Why an action was given up once it was created. `expired`: the broker never had it. */
 export type FailureCode = 'expired' | 'refused' | 'uncertain' | 'unacknowledged';
 
 export interface Failure {
@@ -15,7 +15,7 @@ export interface Failure {
 /** A step that was taken. */
 export interface StepTaken {
   step: Step;
-  /** Nanoseconds since 1970, as decimal digits; no two steps of one process share it. */
+  /** Nanoseconds since 1970, as decimal digits; no two steps of one process share it, while its clock is not set back. */
   time: string;
 }
 
@@ -61,7 +61,7 @@ export function hasTaken({ steps }: ActionRecord, step: Step): boolean {
   return steps.some((taken) => taken.step === step);
 }
 
-/** Whether nothing more can become of it. */
+/** Whether it has come to its end; to one that has failed, the device may still answer. */
 export function isFinal(record: ActionRecord): boolean {
   const state = stateOf(record);
   return state === 'acknowledged' || state === 'failed' || (state === 'published' && record.answer === undefined);

@@ -1,21 +1,29 @@
 /** Keeps what was added last. */
-export class Remembered {
+export class Remembered<T> {
   readonly #limit: number;
-  readonly #texts = new Set<string>();
+  readonly #values = new Map<string, T>();
 
   constructor(limit: number) {
     this.#limit = limit;
   }
 
-  has(text: string): boolean {
-    return this.#texts.has(text);
+  has(name: string): boolean {
+    return this.#values.has(name);
   }
 
-  add(text: string): void {
-    this.#texts.add(text);
-    for (const oldest of this.#texts) {
-      if (this.#texts.size <= this.#limit) return;
-      this.#texts.delete(oldest);
+  get(name: string): T | undefined {
+    return this.#values.get(name);
+  }
+
+  add(name: string, value: T): void {
+    this.#values.set(name, value);
+    for (const oldest of this.#values.keys()) {
+      if (this.#values.size <= this.#limit) return;
+      this.#values.delete(oldest);
     }
+  }
+
+  delete(name: string): void {
+    this.#values.delete(name);
   }
 }

@@ -1,9 +1,9 @@
 /** What can happen to an alarm. */
 export type ChangeEvent = 'raised' | 'cleared' | 'acknowledged' | 'silent' | 'returned' | 'forgotten';
 
-/** An alarm as operators see it: what one series of one device (a measurement with its tags) has said. */
+/** An alarm as operators see it: what the messages of one topic have said. */
 export interface Alarm {
-  /** The measurement and the tags in order, as line protocol has them: `alarms,alarm=smoke,device=d1,site=hall`. */
+  /** The topic, which no other alarm has: `alarms/hall/d1/smoke`. */
   id: string;
   state: 'raised' | 'cleared';
   /** An operator has seen it since it was last raised or fell silent. */
@@ -26,16 +26,14 @@ export interface Change {
   event: ChangeEvent;
   /** The alarm as it was right after the change. */
   alarm: Alarm;
-  /** When the change was noticed: nanoseconds since 1970 as decimal digits, different for each change of an alarm. */
+  /** When the change was noticed: nanoseconds since 1970 as decimal digits, different for each change of a series. */
   time: string;
   /** Who acknowledged it, or had it forgotten. */
   by?: string;
 }
 
-/** Where messages of an alarm come from, and where its changes are written. */
+/** Where messages of an alarm come from, and where its changes are written. Several topics can share a series. */
 export interface Source {
-  /** Id of the alarm. */
-  id: string;
   topic: string;
   bucket: string;
   measurement: string;
@@ -44,20 +42,15 @@ export interface Source {
 
 /** What a verified message says. */
 export interface Said {
-  /** The signed time, in nanoseconds since 1970 as decimal digits. */
+  /** The signed time, in nanoseconds since 1970 as decimal digits without leading zeros. */
   time: string;
   /** Undefined for a sensor's reading: it only shows that the sensor is alive. */
   active: boolean | undefined;
   severity?: string | undefined;
 }
 
-/** The id of an alarm. */
-export function alarmId(measurement: string, tags: Readonly<Record<string, string>>): string {
-  let id = measurement.replace(/[, ]/g, '\\$&');
-  for (const name of Object.keys(tags).sort()) id += `,${escaped(name)}=${escaped(tags[name] ?? '')}`;
-  return id;
-}
-
-function escaped(text: string): string {
-  return text.replace(/[,= ]/g, '\\$&');
+/** The series that changes are rows of. */
+export function seriesOf({ bucket, measurement, tags }: Source): string {
+  const sorted = Object.entries(tags).sort(([one], [other]) => (one < other ? -1 : 1));
+  return JSON.stringify([bucket, measurement, sorted]);
 }

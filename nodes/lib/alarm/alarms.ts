@@ -1,145 +1,116 @@
-import type { PackError } from '../errors';
 import type { Store } from '../store/store';
 import type { Alarm, Change, Said, Source } from './alarm';
-import type { Clock } from './clock';
 import { Deadlines } from './deadlines';
-import { InOrder } from './in-order';
+import { Delivery, type Deliver, type DeliveryOptions, type Outcome } from './delivery';
 import { KeptAlarms } from './kept-alarms';
-import { acknowledge, delayOf, fallSilent, forget, isActive, takeIn, turn, type Delays, type Meaning } from './machine';
-import { alarmOf, newRecord, type AlarmRecord, type Turning } from './record';
+import { Listening } from './listening';
+import * as machine from './machine';
+import { alarmOf, follow, newRecord, type AlarmRecord, type Turning } from './record';
+import { expectWithin, hear, SILENT_AFTER } from './silence';
+import { Stamps } from './stamps';
+import { turnsUnderWay, waitsGoingOn } from './start';
+import { WakeUp } from './wake-up';
 
-/** What became of a message. */
-export interface Outcome {
-  /** What it changed, in order; mostly nothing. */
-  changes: Change[];
-  /** What it meant, if it changed nothing. */
-  meaning: Meaning | 'unwatched' | 'unknown-alarm' | 'not-active';
-  /** The alarm as it is now; undefined for one that is not known, and for a reading, of which nothing is to be told. */
-  alarm: Alarm | undefined;
-  /** Whose it is; undefined where nothing can have changed. */
-  source: Source | undefined;
-}
-
-/** A change that no message has brought: a delay or an interval has passed, or it was still owed when the process ended. */
-export interface Announcement {
-  change: Change;
-  source: Source;
-  /** It may have been announced before. */
-  again: boolean;
-}
-
-/**
- * Called once a message, in the order in which messages and changes came, when what follows from them is on the disk. With
- * an error it is not: then it holds all the same, and is lost if the process ends before the store works again.
- */
-export type Deliver<What> = (what: What, error: PackError | undefined) => void;
-
-export interface AlarmsOptions {
+export interface AlarmsOptions extends DeliveryOptions {
   store: Store;
   /** Id of the `alarm-state` node: whose alarms these are. */
   node: string;
-  delays: Delays;
+  delays: machine.Delays;
+  /** Whether there is a registry to ask for intervals. */
+  hasRegistry(): boolean;
   /** How often messages are expected on a topic, in milliseconds, by the registry as it is now. */
   intervalOf(topic: string): number | undefined;
-  clock: Clock;
-  announce: Deliver<Announcement>;
 }
 
 /**
- * A device counts as silent when nothing has come for its interval and half of it again. So one that is a little late is
- * not reported, and one that stops is, half an interval after its message was due.
- */
-export const SILENT_AFTER = 1.5;
-
-/** Milliseconds after which a change that has left the node is taken to have arrived: influx-write has it on disk by then. */
-const ARRIVED_AFTER = 1000;
-
-/**
  * The alarms of one `alarm-state` node. Decides at once and in the order of the messages; what follows is written to the
- * store first and delivered then, so that no state is reported that a crash could take back. A change is kept until it has
- * surely left: after a crash it is announced again rather than never.
+ * store first and delivered then, so that no state is reported that a crash could take back.
  */
 export class Alarms {
   readonly #options: AlarmsOptions;
   readonly #kept: KeptAlarms;
+  readonly #listening: Listening;
+  readonly #stamps: Stamps;
   /** Changes of state that must last. */
   readonly #turns = new Deadlines();
   /** Those from whom something is expected. */
-  readonly #awaited = new Deadlines();
-  /** Alarms with changes that were delivered and are still kept. */
-  readonly #leaving = new Deadlines();
-  readonly #delivered = new Set<Change>();
-  readonly #inOrder = new InOrder<PackError>();
-  #wakeAt = Infinity;
-  #endWait: (() => void) | undefined;
-  #closed = false;
+  readonly #awaited: Deadlines;
+  readonly #delivery: Delivery;
+  readonly #wakeUp: WakeUp;
+  /** It is known from whom something is expected. */
+  #isWaiting = false;
 
-  private constructor(options: AlarmsOptions, kept: KeptAlarms) {
+  private constructor(options: AlarmsOptions, kept: KeptAlarms, listening: Listening, awaited: Deadlines) {
     this.#options = options;
     this.#kept = kept;
+    this.#listening = listening;
+    this.#awaited = awaited;
+    this.#stamps = new Stamps(kept.all());
+    this.#delivery = new Delivery(options, (moment) => this.#wakeUp.by(moment));
+    const next = () => Math.min(this.#turns.next(), this.#awaited.next(), this.#delivery.next());
+    this.#wakeUp = new WakeUp(options.clock, next, () => this.#catchUp());
   }
 
   /**
-   * Takes up the alarms where they were left. Intervals begin anew, as nobody has listened meanwhile; delays go on.
+   * Takes up the alarms where they were left; see {@link turnsUnderWay} and {@link waitsGoingOn}.
    *
    * @throws PackError `store-unavailable`
    */
   static async open(options: AlarmsOptions): Promise<Alarms> {
-    const alarms = new Alarms(options, await KeptAlarms.open(options.store, options.node));
-    alarms.#resumeDelays();
-    alarms.registryChanged();
-    alarms.#payOwed();
-    alarms.#wake();
-    return alarms;
-  }
-
-  #resumeDelays(): void {
-    const { clock, delays } = this.#options;
-    const now = clock.steady();
-    const waiting: { id: string; delay: number; from: number }[] = [];
-    for (const record of this.#kept.all()) {
-      if (record.turning === undefined) continue;
-      const delay = delayOf(record, delays);
-      // Whatever the clock has done meanwhile: not more than all of the delay is over, and not less than nothing.
-      const over = Math.min(Math.max(clock.wall() - record.turning.from, 0), delay);
-      waiting.push({ id: record.source.id, delay, from: now - over });
+    const kept = await KeptAlarms.open(options.store, options.node);
+    try {
+      const awaited = new Deadlines();
+      const listening = await Listening.open({ ...options, isNeeded: () => awaited.next() < Infinity });
+      const alarms = new Alarms(options, kept, listening, awaited);
+      alarms.#start();
+      return alarms;
+    } catch (error) {
+      kept.close();
+      throw error;
     }
-    waiting.sort((one, other) => one.from - other.from);
-    for (const { id, delay, from } of waiting) this.#turns.start(id, delay, from);
   }
 
-  #payOwed(): void {
-    const owed = [...this.#kept.all()].flatMap((record) => record.owed.map((change) => ({ record, change })));
-    owed.sort((one, other) => (BigInt(one.change.time) < BigInt(other.change.time) ? -1 : 1));
-    for (const { record, change } of owed) this.#announce(record, change, true, undefined);
+  #start(): void {
+    const { clock, delays } = this.#options;
+    const records = [...this.#kept.all()];
+    for (const { id, length, from } of turnsUnderWay(records, delays, clock)) this.#turns.start(id, length, from);
+    this.#listening.takeUp(records);
+    this.registryChanged();
+    this.#delivery.payOwed(records);
+    this.#wakeUp.set();
   }
 
   /** Takes in a verified message. A sensor is remembered only if it has an interval. */
   report(source: Source, said: Said, deliver: Deliver<Outcome>): void {
-    const { clock, delays } = this.#options;
+    const { delays } = this.#options;
     this.#catchUp();
-    const known = this.#kept.get(source.id);
+    const known = this.#kept.get(source.topic);
     const interval = this.#options.intervalOf(source.topic);
     if (known === undefined && said.active === undefined && interval === undefined) {
-      this.#inOrder.add(undefined, () => deliver(nothing('unwatched'), undefined));
+      this.#delivery.nothing('unwatched', deliver);
       return;
     }
-    const record = known ?? newRecord(source, clock.wall());
-    if (known === undefined) this.#kept.add(record);
-    const { turning, newest, forgotten } = record;
-    const { changes, meaning } = takeIn(record, said, delays, clock.wall());
-    const isNewer = record.newest !== newest;
-    if (isNewer) {
-      this.#await(record, interval);
-      this.#scheduleTurn(record, turning);
+    const at = this.#now();
+    const record = known ?? newRecord(source, at.now);
+    if (!machine.isNewer(record, said)) {
+      const meaning = machine.meaningOfOld(record, said);
+      this.#decide(record, { changes: [], meaning, alarm: alarmOf(record), source: record.source }, false, deliver);
+      return;
     }
+    if (known === undefined) this.#kept.add(record);
+    const { turning, forgotten, patience } = record;
     // A reading moves nothing on but its time, which is not worth writing for each: after a restart an old one can pass
     // for new until a new one has come, and so put off that its sensor is silent, but not end a silence that was reported.
-    const isNews = changes.length > 0 || known === undefined || record.forgotten !== forgotten;
-    const mustBeStored = isNews || (isNewer && said.active !== undefined);
+    const isFirst = known === undefined || forgotten === true || patience !== undefined;
+    const isNews = isFirst || said.active !== undefined || record.interval !== interval;
+    const hasMoved = follow(record, source);
+    const { changes, meaning } = machine.takeIn(record, said, delays, at);
+    this.#hear(record, interval, at.now);
+    this.#scheduleTurn(record, turning);
     // Nor is anything to be told of it.
     const alarm = meaning === 'alive' ? undefined : alarmOf(record);
-    this.#decide(record, { changes, meaning, alarm, source: record.source }, mustBeStored, deliver);
+    const outcome: Outcome = { changes, meaning, alarm, source: record.source };
+    this.#decide(record, outcome, isNews || hasMoved || changes.length > 0, deliver);
   }
 
   /**
@@ -152,30 +123,34 @@ export class Alarms {
     { by, since }: { by?: string | undefined; since?: number | undefined },
     deliver: Deliver<Outcome>,
   ): void {
-    this.#command(id, deliver, (record, now) => {
-      if (!isActive(record) || record.acknowledged) return undefined;
-      return since === undefined || since === record.since ? acknowledge(record, by, now) : undefined;
+    this.#command(id, deliver, (record, at) => {
+      if (!machine.isActive(record) || record.acknowledged) return undefined;
+      return since === undefined || since === record.since ? machine.acknowledge(record, by, at) : undefined;
     });
   }
 
   /** An operator says that an alarm is over, though nobody has reported it: its device is gone. */
   forget(id: string, { by }: { by?: string | undefined }, deliver: Deliver<Outcome>): void {
-    this.#command(id, deliver, (record, now) => {
+    this.#command(id, deliver, (record, at) => {
       if (record.forgotten === true) return undefined;
       this.#awaited.stop(id);
       this.#turns.stop(id);
-      return forget(record, by, now);
+      return machine.forget(record, by, at);
     });
   }
 
-  #command(id: string, deliver: Deliver<Outcome>, act: (record: AlarmRecord, now: number) => Change | undefined): void {
+  #command(
+    id: string,
+    deliver: Deliver<Outcome>,
+    act: (record: AlarmRecord, at: machine.Moment) => Change | undefined,
+  ): void {
     this.#catchUp();
     const record = this.#kept.get(id);
     if (record === undefined) {
-      this.#inOrder.add(undefined, () => deliver(nothing('unknown-alarm'), undefined));
+      this.#delivery.nothing('unknown-alarm', deliver);
       return;
     }
-    const change = act(record, this.#options.clock.wall());
+    const change = act(record, this.#now());
     const changes = change === undefined ? [] : [change];
     const outcome: Outcome = { changes, meaning: 'not-active', alarm: alarmOf(record), source: record.source };
     this.#decide(record, outcome, changes.length > 0, deliver);
@@ -190,7 +165,7 @@ export class Alarms {
   /** What is raised or silent, the longest standing first. */
   active(): Alarm[] {
     this.#catchUp();
-    const active = [...this.#kept.all()].filter(isActive).map(alarmOf);
+    const active = [...this.#kept.all()].filter(machine.isActive).map(alarmOf);
     return active.sort((one, other) => one.since - other.since);
   }
 
@@ -198,7 +173,7 @@ export class Alarms {
   totals(): { raised: number; silent: number; unacknowledged: number } {
     const totals = { raised: 0, silent: 0, unacknowledged: 0 };
     for (const record of this.#kept.all()) {
-      if (!isActive(record)) continue;
+      if (!machine.isActive(record)) continue;
       if (record.state === 'raised') totals.raised += 1;
       if (record.silent) totals.silent += 1;
       if (!record.acknowledged) totals.unacknowledged += 1;
@@ -208,114 +183,100 @@ export class Alarms {
 
   /** Intervals may have come, gone or changed; what was raised stays so, whether it is still registered or not. */
   registryChanged(): void {
-    for (const record of this.#kept.all()) {
-      const { id, topic } = record.source;
-      const interval = this.#options.intervalOf(topic);
-      const length = interval === undefined ? undefined : interval * SILENT_AFTER;
-      if (record.forgotten !== true && this.#awaited.lengthOf(id) !== length) this.#await(record, interval);
+    const { clock } = this.#options;
+    if (!this.#options.hasRegistry()) return;
+    const intervalOf = (topic: string) => this.#options.intervalOf(topic);
+    const changed: AlarmRecord[] = [];
+    if (!this.#isWaiting) {
+      this.#isWaiting = true;
+      const { waits, resumed } = waitsGoingOn(this.#kept.all(), intervalOf, this.#listening, clock);
+      for (const { id, length, from } of waits) this.#awaited.start(id, length, from);
+      changed.push(...resumed);
     }
+    for (const record of this.#kept.all()) {
+      const interval = intervalOf(record.source.topic);
+      if (record.interval === interval) continue;
+      expectWithin(record, interval, clock.wall());
+      this.#await(record);
+      changed.push(record);
+    }
+    if (changed.length > 0) void this.#kept.put(changed, { sync: false });
+    this.#listening.start();
+    this.#wakeUp.set();
+  }
+
+  /** Delivers what was held. */
+  resume(): void {
+    this.#delivery.resume();
+    this.#wakeUp.set();
   }
 
   /** Stops all clocks; resolves when what has been decided is delivered. */
   async close(): Promise<void> {
-    this.#closed = true;
-    this.#endWait?.();
-    await this.#inOrder.settled();
+    this.#wakeUp.stop();
+    await this.#delivery.close();
+    await this.#listening.close();
     this.#kept.close();
   }
 
-  #await(record: AlarmRecord, interval: number | undefined): void {
-    const { id } = record.source;
-    if (interval === undefined || record.silent) {
-      this.#awaited.stop(id);
+  #now(): machine.Moment {
+    return { now: this.#options.clock.wall(), stamps: this.#stamps };
+  }
+
+  #hear(record: AlarmRecord, interval: number | undefined, now: number): void {
+    hear(record, interval, now);
+    if (record.reading) this.#listening.watch(record);
+    this.#await(record);
+  }
+
+  /** Waits one and a half intervals from now. */
+  #await(record: AlarmRecord): void {
+    const { interval, source, silent, forgotten } = record;
+    if (interval === undefined || silent || forgotten === true) {
+      this.#awaited.stop(source.topic);
       return;
     }
     const now = this.#options.clock.steady();
-    this.#awaited.start(id, interval * SILENT_AFTER, now);
-    this.#wakeBy(now + interval * SILENT_AFTER);
+    this.#awaited.start(source.topic, interval * SILENT_AFTER, now);
+    this.#wakeUp.by(now + interval * SILENT_AFTER);
+    this.#listening.start();
   }
 
   /** @param before - the change that was under way before the message */
   #scheduleTurn(record: AlarmRecord, before: Turning | undefined): void {
     const { turning } = record;
-    const { id } = record.source;
+    const { topic } = record.source;
     if (turning === before) return;
-    this.#turns.stop(id);
+    this.#turns.stop(topic);
     if (turning === undefined) return;
-    const delay = delayOf(record, this.#options.delays);
+    const delay = machine.delayOf(record, this.#options.delays);
     const now = this.#options.clock.steady();
-    this.#turns.start(id, delay, now);
-    this.#wakeBy(now + delay);
+    this.#turns.start(topic, delay, now);
+    this.#wakeUp.by(now + delay);
   }
 
   /** Does what is due by now, so that it comes before whatever comes next. */
   #catchUp(): void {
+    if (!this.#wakeUp.isDue) return;
     const now = this.#options.clock.steady();
-    if (now < this.#wakeAt || this.#closed) return;
-    const wall = this.#options.clock.wall();
+    const at = this.#now();
     const due = [
-      ...this.#turns.take(now).map((one) => ({ ...one, happens: turn })),
-      ...this.#awaited.take(now).map((one) => ({ ...one, happens: fallSilent })),
+      ...this.#turns.take(now).map((one) => ({ ...one, happens: machine.turn })),
+      ...this.#awaited.take(now).map((one) => ({ ...one, happens: machine.fallSilent })),
     ];
     for (const { key, happens } of due.sort((one, other) => one.at - other.at)) {
       const record = this.#kept.get(key);
       if (record === undefined) continue;
-      const change = happens(record, wall);
-      this.#inOrder.add(this.#kept.put([record], { sync: true }), (error) =>
-        this.#announce(record, change, false, error),
-      );
+      const change = happens(record, at);
+      this.#delivery.announce(record, change, this.#kept.put([record], { sync: true }));
     }
-    this.#release(this.#leaving.take(now).map(({ key }) => key));
-    this.#wake();
-  }
-
-  /** Has {@link #catchUp} called when the next thing is due. */
-  #wake(): void {
-    this.#endWait?.();
-    this.#endWait = undefined;
-    this.#wakeAt = Math.min(this.#turns.next(), this.#awaited.next(), this.#leaving.next());
-    if (this.#wakeAt === Infinity || this.#closed) return;
-    const { clock } = this.#options;
-    this.#endWait = clock.after(this.#wakeAt - clock.steady(), () => {
-      // It may be early: timers are not exact, and not as long as an interval can be.
-      if (clock.steady() < this.#wakeAt) this.#wake();
-      else this.#catchUp();
-    });
-  }
-
-  #wakeBy(moment: number): void {
-    if (moment < this.#wakeAt) this.#wake();
-  }
-
-  #announce(record: AlarmRecord, change: Change, again: boolean, error: PackError | undefined): void {
-    this.#options.announce({ change, source: record.source, again }, error);
-    this.#hasLeft(record, [change]);
+    const settled = this.#delivery.settle(now);
+    if (settled.length > 0) void this.#kept.put(settled, { sync: false });
+    this.#wakeUp.set();
   }
 
   #decide(record: AlarmRecord, outcome: Outcome, mustBeStored: boolean, deliver: Deliver<Outcome>): void {
-    this.#inOrder.add(mustBeStored ? this.#kept.put([record], { sync: true }) : undefined, (error) => {
-      deliver(outcome, error);
-      this.#hasLeft(record, outcome.changes);
-    });
+    const stored = mustBeStored ? this.#kept.put([record], { sync: true }) : undefined;
+    this.#delivery.outcome(record, outcome, stored, deliver);
   }
-
-  /** Changes have been delivered: a moment later nothing is owed any more. */
-  #hasLeft(record: AlarmRecord, changes: readonly Change[]): void {
-    if (changes.length === 0) return;
-    for (const change of changes) this.#delivered.add(change);
-    const now = this.#options.clock.steady();
-    this.#leaving.start(record.source.id, ARRIVED_AFTER, now);
-    this.#wakeBy(now + ARRIVED_AFTER);
-  }
-
-  #release(ids: readonly string[]): void {
-    const records = ids.map((id) => this.#kept.get(id)).filter((record) => record !== undefined);
-    if (records.length === 0) return;
-    for (const record of records) record.owed = record.owed.filter((change) => !this.#delivered.delete(change));
-    void this.#kept.put(records, { sync: false });
-  }
-}
-
-function nothing(meaning: Outcome['meaning']): Outcome {
-  return { changes: [], meaning, alarm: undefined, source: undefined };
 }

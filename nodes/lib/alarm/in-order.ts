@@ -6,14 +6,22 @@ interface Waiting<Result> {
   deliver: Deliver<Result>;
 }
 
-/** Calls back in the order in which things were added, each when it and all before it are done; at once if they are. */
+/**
+ * Calls back in the order in which things were added, each when it and all before it are done; at once if they are. While
+ * `isHeld` says so nobody is called; {@link flush} makes up for that.
+ */
 export class InOrder<Result> {
+  readonly #isHeld: () => boolean;
   readonly #waiting: Waiting<Result>[] = [];
   #whenEmpty: (() => void)[] = [];
 
+  constructor(isHeld: () => boolean = () => false) {
+    this.#isHeld = isHeld;
+  }
+
   /** @param work - undefined if nothing has to be waited for. Must not reject. */
   add(work: Promise<Result | undefined> | undefined, deliver: Deliver<Result>): void {
-    if (work === undefined && this.#waiting.length === 0) {
+    if (work === undefined && this.#waiting.length === 0 && !this.#isHeld()) {
       deliver(undefined);
       return;
     }
@@ -22,7 +30,7 @@ export class InOrder<Result> {
     void work?.then((result) => {
       waiting.done = true;
       waiting.result = result;
-      this.#flush();
+      this.flush();
     });
   }
 
@@ -32,8 +40,9 @@ export class InOrder<Result> {
     return new Promise((resolve) => this.#whenEmpty.push(resolve));
   }
 
-  #flush(): void {
-    for (let first = this.#waiting[0]; first?.done === true; first = this.#waiting[0]) {
+  /** Calls back for all that is done. */
+  flush(): void {
+    for (let first = this.#waiting[0]; first?.done === true && !this.#isHeld(); first = this.#waiting[0]) {
       this.#waiting.shift();
       first.deliver(first.result);
     }

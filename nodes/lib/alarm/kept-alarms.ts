@@ -3,6 +3,9 @@ import { alarmKey, alarmRange } from '../store/keys';
 import type { Store, StoreOperation } from '../store/store';
 import { decodeRecord, encodeRecord, type AlarmRecord } from './record';
 
+/** Records that are put at once. */
+const PAGE = 1000;
+
 /** The alarms of one `alarm-state` node, in memory and in the store. */
 export class KeptAlarms {
   readonly #store: Store;
@@ -10,12 +13,15 @@ export class KeptAlarms {
   readonly #records = new Map<string, AlarmRecord>();
   /** Those whose newest state is not in the store, because that failed. */
   readonly #unstored = new Set<AlarmRecord>();
+  /** The repair of the store that is known of. */
+  #repaired: string | undefined;
   readonly #stopListening: () => void;
 
   private constructor(store: Store, node: string) {
     this.#store = store;
     this.#node = node;
-    this.#stopListening = store.listen({ opened: () => this.#putUnstored() });
+    this.#repaired = store.repaired;
+    this.#stopListening = store.listen({ opened: () => this.#putMissing() });
   }
 
   /** @throws PackError `store-unavailable` */
@@ -45,7 +51,7 @@ export class KeptAlarms {
 
   /** Remembers an alarm; {@link put} stores it. */
   add(record: AlarmRecord): void {
-    this.#records.set(record.source.id, record);
+    this.#records.set(record.source.topic, record);
   }
 
   /**
@@ -69,13 +75,18 @@ export class KeptAlarms {
     this.#stopListening();
   }
 
-  #putUnstored(): void {
-    const records = [...this.#unstored];
+  /** The store works again: puts what could not be stored; after a repair all, as that may have lost some. */
+  #putMissing(): void {
+    const wasRepaired = this.#store.repaired !== this.#repaired;
+    this.#repaired = this.#store.repaired;
+    const records = wasRepaired ? [...this.#records.values()] : [...this.#unstored];
     this.#unstored.clear();
-    if (records.length > 0) void this.put(records, { sync: true });
+    for (let start = 0; start < records.length; start += PAGE) {
+      void this.put(records.slice(start, start + PAGE), { sync: true });
+    }
   }
 
   #operation(record: AlarmRecord): StoreOperation {
-    return { type: 'put', key: alarmKey(this.#node, record.source.id), value: encodeRecord(record) };
+    return { type: 'put', key: alarmKey(this.#node, record.source.topic), value: encodeRecord(record) };
   }
 }

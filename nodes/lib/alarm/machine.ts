@@ -1,5 +1,6 @@
 import type { Change, ChangeEvent, Said } from './alarm';
 import { alarmOf, type AlarmRecord } from './record';
+import type { Stamps } from './stamps';
 
 /** Milliseconds that a change of state must last before it counts. */
 export interface Delays {
@@ -15,28 +16,43 @@ export interface Taken {
   meaning: Meaning;
 }
 
+/** When something is noticed. */
+export interface Moment {
+  /** Milliseconds since 1970. */
+  now: number;
+  stamps: Stamps;
+}
+
 const NANOSECONDS = 1_000_000n;
 
 /**
- * Takes in what a verified message says. The alarm moves forward in signed time only: a copy continues the state, and an
- * older message, or another one of the same time, changes nothing.
- *
- * @param now - milliseconds since 1970
+ * Whether a message says something newer than what is known: alarms move forward in signed time only. Of two messages of the
+ * same time the one that says `active: true` is the newer, so that a device whose clock knows only seconds can say `false` and
+ * then `true` in one of them.
  */
-export function takeIn(record: AlarmRecord, said: Said, delays: Delays, now: number): Taken {
-  if (!isLater(said.time, record.newest)) {
-    const copy = said.time === record.newest && said.active !== undefined && said.active === record.active;
-    return { changes: [], meaning: copy ? 'repeated' : 'outdated' };
-  }
+export function isNewer(record: AlarmRecord, { time, active }: Said): boolean {
+  if (time !== record.newest) return isLater(time, record.newest);
+  return active === true && !record.active;
+}
+
+/** What a message means that is not newer: a copy continues the state, anything else is too late. */
+export function meaningOfOld(record: AlarmRecord, { time, active }: Said): Meaning {
+  const copy = time === record.newest && active !== undefined && active === record.active;
+  return copy && record.forgotten !== true ? 'repeated' : 'outdated';
+}
+
+/** Takes in what a verified message says that {@link isNewer}. */
+export function takeIn(record: AlarmRecord, said: Said, delays: Delays, at: Moment): Taken {
   const changes: Change[] = [];
   if (record.silent) {
     record.silent = false;
-    changes.push(change(record, 'returned', now));
+    changes.push(change(record, 'returned', at));
   }
   delete record.forgotten;
   if (record.newest === '') record.since = milliseconds(said.time);
-  const meaning = said.active === undefined ? alive(record) : follow(record, said, delays, now, changes);
+  const meaning = said.active === undefined ? alive(record) : decide(record, said, delays, at, changes);
   record.newest = said.time;
+  record.reading = said.active === undefined;
   return { changes, meaning };
 }
 
@@ -45,11 +61,11 @@ function alive(record: AlarmRecord): Meaning {
   return 'alive';
 }
 
-function follow(record: AlarmRecord, said: Said, delays: Delays, now: number, changes: Change[]): Meaning {
+function decide(record: AlarmRecord, said: Said, delays: Delays, at: Moment, changes: Change[]): Meaning {
   const { turning } = record;
   // The device's own times show that the state had lasted long enough, however late or close together they come here.
   if (turning !== undefined && lasted(turning.since, said.time) >= delayOf(record, delays)) {
-    changes.push(turn(record, now));
+    changes.push(turn(record, at));
   }
   record.active = said.active ?? false;
   if (said.severity === undefined) delete record.severity;
@@ -60,9 +76,9 @@ function follow(record: AlarmRecord, said: Said, delays: Delays, now: number, ch
     record.count += 1;
     return 'repeated';
   }
-  if (record.turning === undefined) record.turning = { since: said.time, from: now, count: 1 };
+  if (record.turning === undefined) record.turning = { since: said.time, from: at.now, count: 1 };
   else record.turning.count += 1;
-  if (delayOf(record, delays) === 0) changes.push(turn(record, now));
+  if (delayOf(record, delays) === 0) changes.push(turn(record, at));
   return 'pending';
 }
 
@@ -72,48 +88,45 @@ export function delayOf(record: AlarmRecord, delays: Delays): number {
 }
 
 /** The change under way has lasted long enough: the alarm is what its newest message says. */
-export function turn(record: AlarmRecord, now: number): Change {
+export function turn(record: AlarmRecord, at: Moment): Change {
   const { turning, active } = record;
   record.state = active ? 'raised' : 'cleared';
   record.since = milliseconds(turning?.since ?? record.newest);
   record.count = turning?.count ?? 1;
   delete record.turning;
   if (active) record.acknowledged = false;
-  return change(record, active ? 'raised' : 'cleared', now);
+  return change(record, active ? 'raised' : 'cleared', at);
 }
 
 /** Nothing has come for too long. */
-export function fallSilent(record: AlarmRecord, now: number): Change {
+export function fallSilent(record: AlarmRecord, at: Moment): Change {
   record.silent = true;
   record.acknowledged = false;
-  return change(record, 'silent', now);
+  return change(record, 'silent', at);
 }
 
-export function acknowledge(record: AlarmRecord, by: string | undefined, now: number): Change {
+export function acknowledge(record: AlarmRecord, by: string | undefined, at: Moment): Change {
   record.acknowledged = true;
-  return change(record, 'acknowledged', now, by);
+  return change(record, 'acknowledged', at, by);
 }
 
 /** The alarm is over because somebody says so: its device is gone. What it has sent so far stays outdated. */
-export function forget(record: AlarmRecord, by: string | undefined, now: number): Change {
-  record.active = false;
+export function forget(record: AlarmRecord, by: string | undefined, at: Moment): Change {
   record.state = 'cleared';
   record.acknowledged = false;
   record.silent = false;
   record.forgotten = true;
   delete record.turning;
-  return change(record, 'forgotten', now, by);
+  return change(record, 'forgotten', at, by);
 }
 
 export function isActive({ state, silent }: { state: string; silent: boolean }): boolean {
   return state === 'raised' || silent;
 }
 
-function change(record: AlarmRecord, event: ChangeEvent, now: number, by?: string): Change {
+function change(record: AlarmRecord, event: ChangeEvent, { now, stamps }: Moment, by?: string): Change {
   record.changed = now;
-  const next = BigInt(record.stamp) + 1n;
-  const time = BigInt(Math.floor(now)) * NANOSECONDS;
-  record.stamp = String(time > next ? time : next);
+  record.stamp = stamps.next(record, now);
   const made: Change = { event, alarm: alarmOf(record), time: record.stamp, ...(by !== undefined && { by }) };
   record.owed.push(made);
   return made;

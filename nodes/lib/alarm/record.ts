@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import type { Alarm, Change, Source } from './alarm';
 
 /** A change of state that must last for the on- or off-delay before it counts. */
@@ -12,11 +13,14 @@ export interface Turning {
 
 /** All that is remembered of an alarm. */
 export interface AlarmRecord {
+  /** By the registry as it was when the newest message came. */
   source: Source;
   /** Signed time of the newest message, in nanoseconds since 1970: what is not newer changes nothing. */
   newest: string;
   /** What that message said. */
   active: boolean;
+  /** It was a sensor's reading, and not each of these is stored. */
+  reading: boolean;
   state: Alarm['state'];
   acknowledged: boolean;
   silent: boolean;
@@ -27,6 +31,12 @@ export interface AlarmRecord {
   turning?: Turning;
   /** An operator has had it forgotten, and nothing has come since. */
   forgotten?: boolean;
+  /** When the newest message came, in milliseconds since 1970. */
+  heard: number;
+  /** Milliseconds in which the next one is expected. */
+  interval?: number;
+  /** When it counts as silent, in milliseconds since 1970, where `heard` and `interval` do not say so; see silence.ts. */
+  patience?: number;
   /** Changes that may not have left the node yet. */
   owed: Change[];
   /** `time` of the newest change. */
@@ -35,26 +45,36 @@ export interface AlarmRecord {
 
 /** An alarm nobody has heard of before. */
 export function newRecord(source: Source, now: number): AlarmRecord {
-  const { id, topic, bucket, measurement, tags } = source;
   return {
-    source: { id, topic, bucket, measurement, tags: { ...tags } },
+    source,
     newest: '',
     active: false,
+    reading: false,
     state: 'cleared',
     acknowledged: false,
     silent: false,
     since: 0,
     changed: now,
     count: 0,
+    heard: now,
     owed: [],
     stamp: '0',
   };
 }
 
+/** The registry may have given the topic another place. Returns whether it has. */
+export function follow(record: AlarmRecord, source: Source): boolean {
+  const before = record.source;
+  // A topic mostly has the same source, as the same object.
+  if (before === source) return false;
+  record.source = source;
+  return !isDeepStrictEqual(before, source);
+}
+
 export function alarmOf(record: AlarmRecord): Alarm {
   const { source, state, acknowledged, silent, since, changed, severity, count } = record;
   return {
-    id: source.id,
+    id: source.topic,
     state,
     acknowledged,
     silent,
@@ -74,7 +94,11 @@ export function encodeRecord(record: AlarmRecord): Buffer {
 export function decodeRecord(value: Buffer): AlarmRecord | undefined {
   try {
     const record = JSON.parse(value.toString()) as Partial<AlarmRecord> | null;
-    const complete = typeof record?.source?.id === 'string' && typeof record.newest === 'string';
+    const complete =
+      typeof record?.source?.topic === 'string' &&
+      typeof record.newest === 'string' &&
+      typeof record.heard === 'number' &&
+      Array.isArray(record.owed);
     return complete ? (record as AlarmRecord) : undefined;
   } catch {
     return undefined; // damaged

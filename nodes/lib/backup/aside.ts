@@ -21,10 +21,15 @@ async function syncDirectory(directory: string): Promise<void> {
   }
 }
 
-/** Makes a directory with those above it. */
+/** Makes a directory in one that exists, unless it is there. */
 export async function makeDirectory(directory: string): Promise<void> {
-  const made = await mkdir(directory, { recursive: true });
-  if (made !== undefined) await syncDirectory(dirname(made));
+  try {
+    await mkdir(directory);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'EEXIST') return;
+    throw error;
+  }
+  await syncDirectory(dirname(directory));
 }
 
 /** Replaces a file at once: whoever reads it, after a crash too, sees the old text or the new one. */
@@ -74,7 +79,6 @@ export class CompressedFile {
 
   /** @param name - what it is called while it is written */
   static async create(directory: string, name: string): Promise<CompressedFile> {
-    await makeDirectory(directory);
     const aside = join(directory, partialName(name));
     return new CompressedFile(directory, aside, await open(aside, 'w'));
   }

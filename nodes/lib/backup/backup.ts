@@ -1,16 +1,18 @@
 import { reasonOf } from '../errors';
 import type { QuerySource } from '../influx/query';
 import { Copies } from './copies';
-import { copyDay, type CopyResult } from './copy-day';
+import { copyDay, type CopyResult, type Omission } from './copy-day';
 import { dayOf, dayOfMilliseconds, previousDay, startOf, touches, type Day, type TimeRange } from './days';
 import { keepLatest } from './keep';
 import { bucketDirectory } from './layout';
 import { ProgressReport, type Progress } from './progress';
 import { DayReader } from './read-day';
-import { beginning, isDone } from './resume';
+import { interrupted, isDone } from './resume';
 
 export interface BackupOptions {
   source: QuerySource;
+  /** Where the data of the source is; copies of another place are left alone. */
+  place: string;
   /** Of the server whose buckets are copied. */
   directory: string;
   /** With the retention in seconds. */
@@ -42,7 +44,7 @@ export interface BucketReport {
   /** Points that are in the copies but not in InfluxDB any more, though they have not expired. */
   missing: number;
   /** Points that line protocol cannot carry, with the reason for one of them. */
-  omitted?: { points: number; reason: string };
+  omitted?: Omission;
   /** Older copies that were not as they should be. */
   faults: string[];
   /** Why the bucket was not backed up to the end. */
@@ -80,14 +82,42 @@ async function backUpBucket(
   report: BucketReport,
   progress: ProgressReport,
 ): Promise<void> {
-  const { signal, keep } = options;
   const { bucket } = report;
   const directory = bucketDirectory(options.directory, bucket);
-  const copies = await Copies.open(directory, bucket, signal, (fault) => report.faults.push(fault));
+  const copies = await Copies.open(directory, bucket, options.place, options.signal, (fault) =>
+    report.faults.push(fault),
+  );
   const { manifest } = copies;
-  const began = beginning(manifest);
-  manifest.unfinished = began;
+  const continued = interrupted(manifest);
+  manifest.unfinished = continued ?? new Date().toISOString();
   await copies.save();
+  try {
+    await backUpDays(options, retention, copies, continued, report, progress);
+  } catch (error) {
+    options.signal.throwIfAborted();
+    // The next one looks at every day, also at those before one that always fails.
+    delete manifest.unfinished;
+    // The disk may be what has failed; the first error tells more.
+    await copies.save().catch(() => undefined);
+    throw error;
+  }
+  delete manifest.unfinished;
+  await copies.save();
+  report.removed = await keepLatest(copies, options.keep, options.signal);
+}
+
+/** @param continued - when the backup began that goes on now, if one does */
+async function backUpDays(
+  options: BackupOptions,
+  retention: number,
+  copies: Copies,
+  continued: string | undefined,
+  report: BucketReport,
+  progress: ProgressReport,
+): Promise<void> {
+  const { signal, keep } = options;
+  const { bucket } = report;
+  const { directory, manifest } = copies;
   const expired = BigInt(Date.now()) * 1_000_000n - BigInt(retention) * 1_000_000_000n;
   const reader = new DayReader(options.source, bucket, signal);
   let kept = 0;
@@ -95,7 +125,7 @@ async function backUpBucket(
     if (keep > 0 && kept >= keep) break;
     signal.throwIfAborted();
     const old = manifest.days[day];
-    if (!old || options.full === true || !isDone(day, old, began)) {
+    if (!old || options.full === true || continued === undefined || !isDone(day, old, continued)) {
       progress.begin(bucket, day);
       const { full = false, shrink = false } = options;
       const read = (points: number): void => progress.add(points);
@@ -106,9 +136,6 @@ async function backUpBucket(
     report.days += 1;
     if (manifest.days[day]) kept += 1;
   }
-  delete manifest.unfinished;
-  await copies.save();
-  report.removed = await keepLatest(copies, keep, signal);
 }
 
 /** The latest first: those are the ones that only InfluxDB has. Points may be dated a little ahead. */
@@ -125,11 +152,12 @@ function earlier(one: Day, other: Day): Day {
 async function settle(
   copies: Copies,
   day: Day,
-  { kind, copy, fault }: CopyResult,
+  { kind, copy, omitted, fault }: CopyResult,
   { shrink = false }: BackupOptions,
   report: BucketReport,
 ): Promise<void> {
   if (fault !== undefined) report.faults.push(fault);
+  if (omitted) report.omitted = { points: (report.omitted?.points ?? 0) + omitted.points, reason: omitted.reason };
   if (kind === 'empty') {
     if (shrink && fault === undefined) await copies.remove(day);
     return;
@@ -143,10 +171,6 @@ async function settle(
   report.copied.push(day);
   report.points += copy.points;
   report.bytes += copy.bytes;
-  if (copy.omitted) {
-    const points = (report.omitted?.points ?? 0) + copy.omitted.points;
-    report.omitted = { points, reason: copy.omitted.reason };
-  }
 }
 
 /** Points that InfluxDB should still have. */

@@ -1,5 +1,5 @@
 import { rename, rm, stat } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { makeDirectory } from './aside';
 import type { Day } from './days';
 import { copyName, filesIn, isPartial, parseCopyName } from './layout';
@@ -22,33 +22,60 @@ export class Copies {
   }
 
   /**
-   * Opens the copies of a bucket and clears away what an interrupted backup has left. A manifest that is missing or damaged
+   * Opens the copies of a bucket and settles what an interrupted backup has left. A manifest that is missing or damaged
    * is made anew from the files that are good: their names tell day and sum.
    *
+   * @param place - where the data of the bucket is
    * @param report - is told what was wrong
+   * @throws Error when the copies are of another place; then everything is as it was
    */
   static async open(
     directory: string,
     bucket: string,
+    place: string,
     signal: AbortSignal,
     report: (fault: string) => void,
   ): Promise<Copies> {
+    // Not the directory of all copies: that is absent while its volume is not mounted, and must not be replaced.
+    await makeDirectory(dirname(directory));
     await makeDirectory(directory);
     const found = await readManifest(directory);
+    if (found.kind === 'found' && found.manifest.place !== place) {
+      throw new Error(
+        `${directory} has the copies of another server (${found.manifest.place}, not ${place}): ` +
+          'give the influx-server node another name, or this node another directory',
+      );
+    }
     const files = await filesIn(directory);
     for (const file of files.filter(isPartial)) await rm(join(directory, file), { force: true });
     if (found.kind === 'found') {
-      const named = new Set(Object.values(found.manifest.days).map(({ file }) => file));
-      for (const file of files) {
-        if (parseCopyName(file) && !named.has(file)) await rm(join(directory, file), { force: true });
-      }
-      return new Copies(directory, found.manifest);
+      const copies = new Copies(directory, found.manifest);
+      await copies.#settleUnnamed(files, signal, report);
+      return copies;
     }
-    const copies = new Copies(directory, { version: 1, bucket, days: {} });
+    const copies = new Copies(directory, { version: 1, bucket, place, days: {} });
     await copies.#findDays(files, signal, report);
     if (found.kind === 'damaged') report(`${found.reason}; it was made anew from the files`);
     if (found.kind === 'damaged' || Object.keys(copies.manifest.days).length > 0) await copies.save();
     return copies;
+  }
+
+  /**
+   * Removes files that the manifest does not name when it names another one of their day that is there, and adopts the others:
+   * they are all that there is of their day, so an interrupted backup or an older manifest must not cost them.
+   */
+  async #settleUnnamed(files: readonly string[], signal: AbortSignal, report: (fault: string) => void): Promise<void> {
+    const named = new Map(Object.entries(this.manifest.days).map(([day, { file }]) => [day, file]));
+    const orphans: string[] = [];
+    for (const file of files) {
+      const parsed = parseCopyName(file);
+      if (!parsed || named.get(parsed.day) === file) continue;
+      if (files.includes(named.get(parsed.day) ?? '')) await rm(join(this.directory, file), { force: true });
+      else orphans.push(file);
+    }
+    if (orphans.length === 0) return;
+    await this.#findDays(orphans, signal, report);
+    await this.save();
   }
 
   async save(): Promise<void> {
@@ -95,7 +122,7 @@ export class Copies {
         if (copyName(parsed.day, sha256) !== file) throw new CopyFault('does not have the sum that its name tells');
         const written = mtime.toISOString();
         const known = this.manifest.days[parsed.day];
-        if (known && known.written > written) continue;
+        if (known && files.includes(known.file) && known.written > written) continue;
         this.manifest.days[parsed.day] = {
           file,
           points,

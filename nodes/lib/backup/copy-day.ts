@@ -5,8 +5,8 @@ import { HOURS, startOf, type Day } from './days';
 import { DaySums, isSameHour, pointsOf, type HourLines, type HourSum } from './hours';
 import { copyName } from './layout';
 import type { DayCopy } from './manifest';
-import { CopyFault, readHours } from './read-copy';
-import type { DayReader } from './read-day';
+import { CopyFault, proveSum, readHours } from './read-copy';
+import type { DayReader, Omitted } from './read-day';
 
 export interface CopyTask {
   /** Of the bucket. */
@@ -31,8 +31,15 @@ export interface CopyResult {
   copy?: DayCopy;
   /** Hours that stay in the copy as they were because InfluxDB holds fewer points of them, and how many it lacks. */
   missing: ReadonlyMap<number, number>;
+  /** Points of the day that line protocol cannot carry, with the reason for one of them. */
+  omitted?: Omission;
   /** The old copy cannot be used: why. */
   fault?: string;
+}
+
+export interface Omission {
+  points: number;
+  reason: string;
 }
 
 const ALL: ReadonlySet<number> = new Set(Array.from({ length: HOURS }, (_, hour) => hour));
@@ -50,7 +57,10 @@ export async function copyDay(task: CopyTask): Promise<CopyResult> {
   const fault = old && (await faultOfSize(task.directory, old));
   if (!old || fault !== undefined) return withFault(fault, await copyAgainst({ ...task, old: undefined }));
   try {
-    return await copyAgainst(task);
+    const result = await copyAgainst(task);
+    // The file may have changed since: then it is made anew while InfluxDB still has the points.
+    if (result.kind === 'unchanged') await proveSum(task.directory, old, task.signal);
+    return result;
   } catch (error) {
     if (!(error instanceof CopyFault)) throw error;
     return withFault(`${old.file} ${error.message}`, await copyAgainst({ ...task, old: undefined }));
@@ -84,23 +94,28 @@ async function copyAgainst(task: CopyTask): Promise<CopyResult> {
   };
   const missing = new Map<number, number>();
   const fresh = new Set(ALL);
+  // Counted by what reads the whole day, and that comes first.
+  let omitted: Omission | undefined;
   if (old && !full && wasOver(day, old)) {
     // Most days that are over stay as they are: to look costs the disk of the copies nothing.
     const now = await sumUp(task);
-    for (const [hour, points] of lacking(now, ALL)) missing.set(hour, points);
-    for (const hour of ALL) if (missing.has(hour) || isSameHour(now[hour], old.hours[hour])) fresh.delete(hour);
+    omitted = now.omitted;
+    for (const [hour, points] of lacking(now.hours, ALL)) missing.set(hour, points);
+    for (const hour of ALL) if (missing.has(hour) || isSameHour(now.hours[hour], old.hours[hour])) fresh.delete(hour);
   }
   while (fresh.size > 0) {
     const made = await writeCopy(task, fresh);
+    if (fresh.size === HOURS) omitted = made.omitted;
     const shrunk = lacking(made.copy.hours, fresh);
-    if (shrunk.size === 0) return await settle(task, made, missing);
+    if (shrunk.size === 0) return { ...(await settle(task, made, missing)), ...(omitted && { omitted }) };
     await made.file.discard();
     for (const [hour, points] of shrunk) {
       missing.set(hour, points);
       fresh.delete(hour);
     }
   }
-  return { kind: 'unchanged', ...(old && { copy: { ...old, checked: began } }), missing };
+  const copy = old && { ...old, checked: began };
+  return { kind: 'unchanged', ...(copy && { copy }), missing, ...(omitted && { omitted }) };
 }
 
 /** Whether the day had ended when its copy was last compared with InfluxDB. */
@@ -108,18 +123,27 @@ export function wasOver(day: Day, { checked }: DayCopy): boolean {
   return BigInt(Date.parse(checked)) * 1_000_000n >= startOf(day, HOURS);
 }
 
-async function sumUp({ reader, day, read }: CopyTask): Promise<HourSum[]> {
+interface Summary {
+  hours: HourSum[];
+  omitted: Omission | undefined;
+}
+
+async function sumUp({ reader, day, read }: CopyTask): Promise<Summary> {
   const sums = new DaySums();
-  for await (const lines of reader.read(day, ALL, () => undefined)) {
+  let omitted: Omission | undefined;
+  const omit: Omitted = (points, reason) => (omitted = { points: (omitted?.points ?? 0) + points, reason });
+  for await (const lines of reader.read(day, ALL, omit)) {
     sums.add(lines);
     read(lines.points);
   }
-  return sums.hours();
+  return { hours: sums.hours(), omitted };
 }
 
 interface Made {
   file: CompressedFile;
   copy: DayCopy;
+  /** Of the hours from InfluxDB. */
+  omitted: Omission | undefined;
 }
 
 /** A file with these hours from InfluxDB and the others from the old copy; still aside. */
@@ -135,10 +159,8 @@ async function writeCopy(task: CopyTask, fresh: ReadonlySet<number>): Promise<Ma
     };
     const kept = new Set([...ALL].filter((hour) => !fresh.has(hour) && pointsOf(old?.hours[hour]) > 0));
     if (old && kept.size > 0) await readHours(directory, day, old, kept, add, signal);
-    let omitted: DayCopy['omitted'];
-    const omit = (points: number, reason: string): void => {
-      omitted = { points: (omitted?.points ?? 0) + points, reason };
-    };
+    let omitted: Omission | undefined;
+    const omit: Omitted = (points, reason) => (omitted = { points: (omitted?.points ?? 0) + points, reason });
     for await (const lines of reader.read(day, fresh, omit)) {
       await add(lines);
       read(lines.points);
@@ -155,9 +177,8 @@ async function writeCopy(task: CopyTask, fresh: ReadonlySet<number>): Promise<Ma
       written: began,
       checked: began,
       hours: sums.hours(),
-      ...(omitted && { omitted }),
     };
-    return { file, copy };
+    return { file, copy, omitted };
   } catch (error) {
     await file.discard();
     throw error;

@@ -1,5 +1,6 @@
-import { readdir } from 'node:fs/promises';
+import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { reasonOf } from '../errors';
 import type { Day } from './days';
 
 /**
@@ -53,6 +54,27 @@ export function isPartial(file: string): boolean {
   return file.endsWith(PARTIAL);
 }
 
+/**
+ * Makes sure that the directory for the copies of all servers is there. It is never made: on a volume that is not mounted the
+ * copies would go to the disk below it.
+ *
+ * @throws Error that says what to do
+ */
+export async function requireDirectory(directory: string): Promise<void> {
+  let isDirectory: boolean;
+  try {
+    isDirectory = (await stat(directory)).isDirectory();
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code !== 'ENOENT')
+      throw new Error(`the directory ${directory} cannot be read: ${reasonOf(error)}`, { cause: error });
+    throw new Error(`the directory ${directory} does not exist: mount its volume, or make the directory`, {
+      cause: error,
+    });
+  }
+  if (!isDirectory) throw new Error(`${directory} is not a directory`);
+}
+
 /** Names of what is in a directory; none when it is not there. */
 export async function filesIn(directory: string): Promise<string[]> {
   try {
@@ -63,11 +85,21 @@ export async function filesIn(directory: string): Promise<string[]> {
   }
 }
 
-/** Buckets of a server that have copies. */
+/** What somebody has put there and is no folder has no files. */
+function noFiles(error: unknown): string[] {
+  if ((error as NodeJS.ErrnoException).code === 'ENOTDIR') return [];
+  throw error;
+}
+
+/**
+ * Buckets of a server that have copies.
+ *
+ * @throws Error when a folder cannot be read: it may be one of them
+ */
 export async function bucketsIn(serverDirectory: string): Promise<string[]> {
   const buckets: string[] = [];
   for (const folder of await filesIn(serverDirectory)) {
-    const files = await filesIn(join(serverDirectory, folder)).catch((): string[] => []);
+    const files = await filesIn(join(serverDirectory, folder)).catch(noFiles);
     if (files.includes(MANIFEST) || files.some((file) => parseCopyName(file))) buckets.push(nameOfFolder(folder));
   }
   return buckets;

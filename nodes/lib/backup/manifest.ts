@@ -24,14 +24,14 @@ export interface DayCopy {
   checked: string;
   /** One for each hour, from 0. */
   hours: HourSum[];
-  /** Points that line protocol cannot carry, with the reason for one of them. */
-  omitted?: { points: number; reason: string };
 }
 
 /** What a bucket's copies are; it is in `manifest.json`. */
 export interface Manifest {
   version: 1;
   bucket: string;
+  /** Where the data is that was copied: two servers must not share a folder. */
+  place: string;
   /** When a backup began that has not come to its end: ISO 8601. */
   unfinished?: string;
   days: Record<Day, DayCopy>;

@@ -28,7 +28,7 @@ type Use = (lines: readonly string[]) => void | Promise<void>;
  * not count when it throws.
  *
  * @returns the SHA-256 of the file
- * @throws CopyFault, what `use` throws, or the signal's reason
+ * @throws CopyFault, what `use` throws, what the file system says, or the signal's reason
  */
 async function readLines(path: string, use: Use, signal: AbortSignal): Promise<string> {
   const hash = createHash('sha256');
@@ -56,19 +56,20 @@ async function readLines(path: string, use: Use, signal: AbortSignal): Promise<s
   } catch (error) {
     signal.throwIfAborted();
     if (failed) throw failed.error;
-    throw new CopyFault(faultOf(error), { cause: error });
+    throw faultOf(path, error);
   }
   if (splitter.isWithin) throw new CopyFault('ends within a line');
   return hash.digest('hex');
 }
 
-/** Continues a sentence that begins with the file. */
-function faultOf(error: unknown): string {
+/** What fails for the moment, such as a disk that does not answer, says nothing about the copy: it may be good. */
+function faultOf(path: string, error: unknown): Error {
   const { code } = error as NodeJS.ErrnoException;
-  if (code === 'ENOENT') return 'is missing';
-  if (code === 'Z_BUF_ERROR') return 'is cut off';
-  if (code?.startsWith('Z_')) return `is damaged: ${reasonOf(error)}`;
-  return `cannot be read: ${reasonOf(error)}`;
+  const cause = { cause: error };
+  if (code === 'ENOENT') return new CopyFault('is missing', cause);
+  if (code === 'Z_BUF_ERROR') return new CopyFault('is cut off', cause);
+  if (code?.startsWith('Z_')) return new CopyFault(`is damaged: ${reasonOf(error)}`, cause);
+  return new Error(`${path} cannot be read: ${reasonOf(error)}`, cause);
 }
 
 /** The lines of a copy that lie in the hours; its sum is judged at the end. */
@@ -98,6 +99,23 @@ export async function readCopy(directory: string, copy: DayCopy, use: Use, signa
   if (sha256 !== copy.sha256) throw new CopyFault('does not have the sum that the manifest tells');
 }
 
+/**
+ * Proves that a file is what was written, without reading its lines.
+ *
+ * @throws CopyFault, what the file system says, or the signal's reason
+ */
+export async function proveSum(directory: string, { file, sha256 }: DayCopy, signal: AbortSignal): Promise<void> {
+  const path = join(directory, file);
+  const hash = createHash('sha256');
+  try {
+    await pipeline(createReadStream(path), hash, { signal });
+  } catch (error) {
+    signal.throwIfAborted();
+    throw faultOf(path, error);
+  }
+  if (hash.digest('hex') !== sha256) throw new CopyFault('does not have the sum that the manifest tells');
+}
+
 /** What a file holds. */
 export interface Scan {
   sha256: string;
@@ -111,7 +129,7 @@ export interface Scan {
  * Reads a file to its end and takes every line apart.
  *
  * @param read - is told how many points were read
- * @throws CopyFault
+ * @throws CopyFault, or what the file system says
  */
 export async function scanFile(
   path: string,
@@ -141,10 +159,18 @@ function checkLine(line: string): void {
   }
 }
 
+function timeInCopy(line: string): bigint {
+  try {
+    return timeOf(line);
+  } catch (error) {
+    throw new CopyFault(`holds a line without a time: ${line}`, { cause: error });
+  }
+}
+
 function* byHour(lines: readonly string[], start: bigint): Generator<HourLines> {
   let portion: HourLines | undefined;
   for (const line of lines) {
-    const time = timeOf(line);
+    const time = timeInCopy(line);
     const hour = hourOf(time, start);
     if (hour < 0 || hour >= HOURS) throw new CopyFault(`holds a point of another day: ${line}`);
     if (portion?.hour === hour) {
@@ -163,7 +189,7 @@ function* byHour(lines: readonly string[], start: bigint): Generator<HourLines> 
 /**
  * Proves a copy: it is all there, is what was written, and each of its lines can be read.
  *
- * @throws CopyFault whose message continues a sentence that begins with the file
+ * @throws CopyFault whose message continues a sentence that begins with the file, or what the file system says
  */
 export async function proveCopy(
   directory: string,

@@ -1,3 +1,4 @@
+import { reasonOf } from '../errors';
 import type { Day } from './days';
 import { ProgressReport, type Progress } from './progress';
 import { CopyFault, proveCopy } from './read-copy';
@@ -47,8 +48,11 @@ export async function proveAll(
         report.days += 1;
         report.points += copy.points;
       } catch (error) {
-        if (!(error instanceof CopyFault)) throw error;
-        report.faults.push({ day, reason: `${copy.file} ${error.message}` });
+        signal.throwIfAborted();
+        report.faults.push({
+          day,
+          reason: error instanceof CopyFault ? `${copy.file} ${error.message}` : reasonOf(error),
+        });
       }
     }
   }

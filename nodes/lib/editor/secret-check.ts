@@ -5,7 +5,8 @@ const DEPLOYED = '__PWRD__';
 
 /** What is wrong with a typed secret; the runtime reads it in the same way. */
 export function secretFault(secret: string, encoding: string): string | undefined {
-  if (secret === DEPLOYED) return undefined;
+  // What an environment variable holds is known to the runtime only.
+  if (secret === DEPLOYED || /^\$(?:\{\S+\}|\(\S+\))$/.test(secret)) return undefined;
   const written = secret.trim();
   if (encoding === 'base64' && !isBase64(written)) return translate('iot-keyring.error.base64');
   if (encoding === 'hex' && !/^(?:[0-9a-f]{2})+$/i.test(written)) return translate('iot-keyring.error.hex');

@@ -70,9 +70,22 @@ function checked(name: unknown, use: 'measurement' | 'tag key' | 'field key'): s
   return name;
 }
 
-const measurements = new Names((name) => checked(name, 'measurement').replace(/[, ]/g, '\\$&'));
-const tagKeys = new Names((name) => `,${checked(name, 'tag key').replace(/[,= ]/g, '\\$&')}=`);
-const fieldKeys = new Names((name) => `${checked(name, 'field key').replace(/[,= ]/g, '\\$&')}=`);
+function namesBy(check: typeof checked) {
+  return {
+    measurements: new Names((name) => check(name, 'measurement').replace(/[, ]/g, '\\$&')),
+    tagKeys: new Names((name) => `,${check(name, 'tag key').replace(/[,= ]/g, '\\$&')}=`),
+    fieldKeys: new Names((name) => `${check(name, 'field key').replace(/[,= ]/g, '\\$&')}=`),
+  };
+}
+
+/** Names as InfluxDB can hold them, whoever wrote them. */
+const ANY_NAMES = namesBy(checked);
+/** For points to be written newly. InfluxDB answers queries with rows of its own where `_name` and the like are a name. */
+const NEW_NAMES = namesBy((name, use) => {
+  const text = checked(name, use);
+  if (text.startsWith('_')) throw invalid(`the ${use} "${text}" starts with _, as names of InfluxDB itself do`);
+  return text;
+});
 
 const TAG_VALUE_NEEDS_CARE = /[,= \\\n\ud800-\udfff]/;
 
@@ -145,6 +158,15 @@ function isObject(value: unknown): value is Record<string, unknown> {
  * @throws PackError `invalid-point` for what no version of InfluxDB could hold exactly.
  */
 export function lineOf(point: Point): string {
+  return lineWith(ANY_NAMES, point);
+}
+
+/** The same for a point that is new: its names must not be like those of InfluxDB itself either. */
+export function lineOfNew(point: Point): string {
+  return lineWith(NEW_NAMES, point);
+}
+
+function lineWith({ measurements, tagKeys, fieldKeys }: typeof ANY_NAMES, point: Point): string {
   let line = measurements.escaped(point.measurement);
   const { tags, fields, time } = point;
   if (!isObject(tags)) throw invalid('it has no tags object');

@@ -10,7 +10,7 @@ export interface ProvisionItem {
   /** In InfluxDB; seconds, a retention of 0 is for ever. */
   found?: { retention: number; shard?: number };
   /** What is to be done. Surplus is never touched. */
-  change: 'create' | 'lengthen' | 'shorten' | 'none';
+  change: 'create' | 'lengthen' | 'shorten' | 'reshard' | 'none';
   /** What else an operator should know. */
   note?: string;
 }
@@ -170,32 +170,63 @@ export class KeeperProvisioner implements Provisioner {
 
   async #change(item: ProvisionItem, wanted: { retention: number }, allowShorten: boolean): Promise<Changed> {
     const { bucket } = item;
+    let now: ProvisionItem;
+    let before: FoundBucket | undefined;
     try {
       // The plan may be old, and what was to be lengthened then could be shortened now.
-      const before = await this.#keeper.find(bucket);
-      const now = compared(bucket, wanted, before, item.note);
-      if (now.change === 'none') return { item: now, result: { outcome: 'done' } };
-      if (now.change === 'shorten' && !allowShorten) return { item: now, result: unconfirmed(now) };
-      const retention = { retention: wanted.retention, shard: shardFor(wanted.retention) };
+      before = await this.#keeper.find(bucket);
+      now = compared(bucket, wanted, before, item.note);
+    } catch (error) {
+      return failed(item, error);
+    }
+    if (now.change === 'none') return { item: now, result: { outcome: 'done' } };
+    if (now.change === 'shorten' && !allowShorten) return { item: now, result: unconfirmed(now) };
+    const retention = { retention: wanted.retention, shard: shardFor(wanted.retention) };
+    let trouble: { error: unknown } | undefined;
+    try {
       if (before) await this.#keeper.change(before, retention);
       else await this.#keeper.create(bucket, retention);
-      return await this.#verified(now, wanted);
     } catch (error) {
-      const stops = !(error instanceof ProvisionError && error.isOfBucket);
-      return { item, result: { outcome: 'failed', reason: reasonOf(error) }, stops };
+      // InfluxDB has refused it.
+      if (isOfBucket(error)) return failed(now, error);
+      trouble = { error };
     }
+    return this.#verified(now, wanted, trouble);
   }
 
-  /** What InfluxDB says it did is not always what it has done. */
-  async #verified(item: ProvisionItem, wanted: { retention: number }): Promise<Changed> {
-    const after = await this.#keeper.find(item.bucket);
+  /** What InfluxDB says it did is not always what it has done, and its answer can be lost when it has done it. */
+  async #verified(item: ProvisionItem, wanted: { retention: number }, trouble?: { error: unknown }): Promise<Changed> {
+    let after: FoundBucket | undefined;
+    try {
+      after = await this.#keeper.find(item.bucket);
+    } catch (error) {
+      const reason = `${reasonOf(trouble ? trouble.error : error)}; ${UNKNOWN}`;
+      return { item, result: { outcome: 'failed', reason }, stops: true };
+    }
     const { shard, retention } = after ?? {};
-    const found = retention === undefined ? {} : { found: foundOf({ retention, shard }) };
-    if (retention === wanted.retention) return { item: { ...item, ...found }, result: { outcome: 'done' } };
+    const now = retention === undefined ? item : { ...item, found: foundOf({ retention, shard }) };
+    if (after && isAsWanted(after, wanted)) return { item: now, result: { outcome: 'done' } };
+    if (trouble) return failed(now, trouble.error);
     const has = retention === undefined ? 'no such bucket' : `a retention of ${retentionText(retention)}`;
-    const reason = `InfluxDB took the change, and yet has ${has}`;
-    return { item: { ...item, ...found }, result: { outcome: 'failed', reason } };
+    const of = retention === wanted.retention ? ` in shard groups of ${retentionText(shard ?? 0)}` : '';
+    return { item: now, result: { outcome: 'failed', reason: `${TAKEN}, and yet has ${has}${of}` } };
   }
+}
+
+const TAKEN = 'InfluxDB took the change';
+const UNKNOWN = 'it is not known whether it was changed: send plan';
+
+/** 3.x has no shard groups to speak of. */
+function isAsWanted({ retention, shard }: FoundBucket, wanted: { retention: number }): boolean {
+  return retention === wanted.retention && (shard === undefined || shard === shardFor(retention));
+}
+
+function isOfBucket(error: unknown): boolean {
+  return error instanceof ProvisionError && error.isOfBucket;
+}
+
+function failed(item: ProvisionItem, error: unknown): Changed {
+  return { item, result: { outcome: 'failed', reason: reasonOf(error) }, stops: !isOfBucket(error) };
 }
 
 interface Changed {
@@ -220,6 +251,11 @@ function compared(
 ): ProvisionItem {
   if (!found) return { bucket, state: 'missing', wanted, change: 'create', ...withNote(noteOnMissing) };
   const base = { bucket, wanted, found: foundOf(found), ...withNote(found.fault ?? found.note) };
+  if (found.retention === wanted.retention && found.fault === undefined && !isAsWanted(found, wanted)) {
+    const hint = `its shard groups are to be of ${retentionText(shardFor(wanted.retention))} each`;
+    const note = [found.note, hint].filter((each) => each !== undefined).join('; ');
+    return { ...base, note, state: 'different', change: 'reshard' };
+  }
   if (found.retention === wanted.retention) {
     return { ...base, state: found.fault === undefined ? 'same' : 'different', change: 'none' };
   }
@@ -264,7 +300,9 @@ function failureOf(rows: readonly ProvisionRow[]): { failure?: string } {
   const [first] = failed;
   if (!first) return {};
   const done = rows.filter(({ outcome }) => outcome === 'done').map(({ bucket }) => `"${bucket}"`);
-  const changed = done.length === 0 ? 'Nothing was changed' : `Changed before or beside it: ${done.join(', ')}`;
+  const isSure = !failed.some(({ reason = '' }) => reason.startsWith(TAKEN) || reason.endsWith(UNKNOWN));
+  const nothing = isSure ? 'Nothing was changed' : 'Nothing else was changed';
+  const changed = done.length === 0 ? nothing : `Changed before or beside it: ${done.join(', ')}`;
   const others = failed.slice(1).map(({ bucket }) => `"${bucket}"`);
   const also = others.length === 0 ? '' : ` Not changed either: ${others.join(', ')}.`;
   return { failure: `"${first.bucket}": ${first.reason ?? ''}.${also} ${changed}` };

@@ -88,13 +88,15 @@ export class QueryEndpoint implements QuerySource {
     const body = new URLSearchParams({ ...parameters, q: statement }).toString();
     const splitter = new DocumentSplitter();
     let documents = 0;
+    let goesOn = false;
     for await (const part of this.#transport.stream({ method: 'POST', path: '/query', body, headers, signal })) {
       for (const document of splitter.push(part)) {
         documents += 1;
-        yield* blocksOf(decodeMsgpack(document));
+        goesOn = yield* blocksOf(decodeMsgpack(document));
       }
     }
-    if (splitter.isWithin || (documents === 0 && !this.#mayBeEmpty))
+    // Without a length, or chunks, of its own an answer can end between two documents unseen.
+    if (splitter.isWithin || goesOn || (documents === 0 && !this.#mayBeEmpty))
       throw new QueryError('unreachable', 'the answer breaks off before its end');
   }
 }
@@ -105,15 +107,22 @@ function isSameSeries(a: SeriesRows, b: SeriesRows): boolean {
   return names.length === Object.keys(b.tags).length && names.every((name) => a.tags[name] === b.tags[name]);
 }
 
-function* blocksOf(document: MsgpackValue): Generator<SeriesRows, void, undefined> {
+/** Returns whether another document must follow. */
+function* blocksOf(document: MsgpackValue): Generator<SeriesRows, boolean, undefined> {
   const answer = mapOf(document);
   throwError(answer);
   // The page of a proxy must not pass for an answer without rows.
   if (!answer.has('results')) throw new RangeError('it holds no results');
-  for (const result of listOf(answer.get('results'))) {
-    throwError(mapOf(result));
-    for (const series of listOf(mapOf(result).get('series'))) yield blockOf(mapOf(series));
+  let goesOn = false;
+  for (const result of listOf(answer.get('results')).map(mapOf)) {
+    throwError(result);
+    goesOn = result.get('partial') === true;
+    for (const series of listOf(result.get('series')).map(mapOf)) {
+      yield blockOf(series);
+      goesOn ||= series.get('partial') === true;
+    }
   }
+  return goesOn;
 }
 
 function blockOf(series: ReadonlyMap<string, MsgpackValue>): SeriesRows {

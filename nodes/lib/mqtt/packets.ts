@@ -2,6 +2,16 @@ import { Readable } from 'node:stream';
 import type { IPublishPacket, IStore, MqttClient } from 'mqtt';
 import { numberedKey, outboxPrefix, prefixRange, sequenceOf } from '../store/keys';
 import type { Store, StoreOperation } from '../store/store';
+import {
+  decodePacket,
+  encodePacket,
+  expiryOf,
+  packetOf,
+  sizeOf,
+  type Packet,
+  type PacketRecord,
+} from './packet-record';
+import { FAILURE, PACKET_ID_IN_USE, PACKET_ID_NOT_FOUND, refusalOf } from './refusal';
 
 /** What has become of a packet. */
 export type PacketChange =
@@ -9,12 +19,14 @@ export type PacketChange =
   | { kind: 'sent' }
   /** QoS 2: the broker has taken it and is told to pass it on */
   | { kind: 'released' }
-  /** the broker has it */
-  | { kind: 'finished' }
+  /** the broker has it; `isRepeated`: it was told to pass it on more than once, over a reconnect */
+  | { kind: 'finished'; isRepeated?: boolean }
   /** the broker does not want it (MQTT 5 only) */
   | { kind: 'refused'; reasonCode: number }
-  /** the broker has forgotten the session: it may have passed the packet on or not */
-  | { kind: 'lost' };
+  /** nobody knows whether the broker has passed it on, and it never will be */
+  | { kind: 'lost'; reason: string }
+  /** the same, and sent again it would do the same harm */
+  | { kind: 'withdrawn'; reason: string };
 
 /** Whose packets these are. */
 export interface PacketOwner {
@@ -24,31 +36,21 @@ export interface PacketOwner {
   changed(message: string, change: PacketChange): void;
 }
 
-/** What is stored of a packet. */
-interface PacketRecord {
-  id: number;
-  /** The owner's name of the message. */
-  message: string;
-  qos: 1 | 2;
-  /** Until the broker has taken it: what to send again. */
-  publish?: { topic: string; payload: string };
-}
-
 interface KnownPacket extends PacketRecord {
   sequence: number;
+  /** The connection on which it was sent first; none for one that was found in the store. */
+  sentOn?: number;
   /** The connection on which it was released; none for one that was found in the store. */
   releasedOn?: number;
   /** Its end is on the way to the store. */
   isLeaving: boolean;
 }
 
-type Packet = Parameters<IStore['put']>[0];
 type Done = (error?: Error) => void;
 type Deleted = Parameters<IStore['del']>[1];
 
-/** MQTT 5 section 2.4, reason codes from which on an answer is a refusal. */
-const FAILURE = 0x80;
-const PACKET_ID_NOT_FOUND = 0x92;
+const OTHER_SESSION =
+  'it was sent to another broker, or under another client id: that one may have passed it on, or not';
 
 /**
  * The packets that the broker has not finished: MQTT.js's outgoing store. All are in memory, so that ids are never given
@@ -66,8 +68,11 @@ export class Packets implements IStore {
   readonly #refusals = new Map<number, number>();
   #next = 0;
   #connection = 0;
+  #session = '';
+  /** The replay waits for this. */
+  #held: Promise<void> = Promise.resolve();
   /** The message that is being published, until MQTT.js hands its packet on. */
-  #publishing: string | undefined;
+  #publishing: { message: string; expires: number | undefined } | undefined;
   /** The batch that was begun last; those before it end before it. */
   #storing: Promise<void> = Promise.resolve();
 
@@ -101,12 +106,28 @@ export class Packets implements IStore {
     return packets;
   }
 
+  /**
+   * Says which session these packets are sent in. Those of another one are lost: this broker does not know them. At QoS 1
+   * they may be sent twice, and stay.
+   *
+   * @param session - the same as long as address and client id are
+   */
+  belongTo(session: string): void {
+    this.#session = session;
+    this.#lose((packet) => packet.qos === 2 && packet.session !== session, { kind: 'lost', reason: OTHER_SESSION });
+  }
+
   get size(): number {
     return this.#packets.size;
   }
 
   has(id: number): boolean {
     return this.#packets.has(id);
+  }
+
+  /** Whether a packet at QoS 2 is unfinished. */
+  get holdsQoS2(): boolean {
+    return [...this.#packets.values()].some(({ qos, isLeaving }) => qos === 2 && !isLeaving);
   }
 
   /** Names of the messages whose packets are unfinished. */
@@ -117,19 +138,33 @@ export class Packets implements IStore {
   /**
    * Publishes at QoS 1 or 2. Only while connected: then MQTT.js hands the packet on within the call.
    *
+   * @param expiresIn - seconds, more than 0, after which the broker is not to deliver it any more (MQTT 5 only)
    * @returns whether it did
    */
-  publish(client: MqttClient, message: string, topic: string, payload: string, qos: 1 | 2): boolean {
-    this.#publishing = message;
+  publish(
+    client: MqttClient,
+    message: string,
+    topic: string,
+    payload: string,
+    qos: 1 | 2,
+    expiresIn?: number,
+  ): boolean {
+    const expires = expiresIn === undefined ? undefined : Date.now() + expiresIn * 1000;
+    this.#publishing = { message, expires };
     // Without a callback, MQTT.js would make an error event of what it does not take.
-    client.publish(topic, payload, { qos, retain: false }, () => undefined);
+    client.publish(topic, payload, { qos, retain: false, ...expiryOf(expires) }, () => undefined);
     return this.#takePublishing() === undefined;
   }
 
-  #takePublishing(): string | undefined {
-    const message = this.#publishing;
+  #takePublishing(): { message: string; expires: number | undefined } | undefined {
+    const publishing = this.#publishing;
     this.#publishing = undefined;
-    return message;
+    return publishing;
+  }
+
+  /** The broker would not take this message: its owner hears that, and it is not sent. */
+  refuse(message: string, reasonCode: number): void {
+    this.#commit(message, { kind: 'refused', reasonCode }, [], () => undefined);
   }
 
   /** What the broker answers, before MQTT.js looks at it: only here a refusal can be told from an end. */
@@ -143,15 +178,43 @@ export class Packets implements IStore {
     this.#refusals.clear();
   }
 
+  /** The replay on this connection waits until this has resolved. */
+  holdBack(until: Promise<void>): void {
+    this.#held = until;
+  }
+
   /**
-   * The broker has no session for us: what it was to finish at QoS 2 it will not, and a replay would be taken as new or,
-   * worse, be confirmed without being known. QoS 1 may be sent twice, and stays.
+   * The broker has no session in which it knows these packets: what it was to finish at QoS 2 it will not, and a replay
+   * would be taken as new or, worse, be confirmed without being known. QoS 1 may be sent twice, and stays.
    *
    * @returns the ids of the packets that are given up
    */
-  loseSession(): number[] {
-    const lost = [...this.#packets.values()].filter(({ qos, isLeaving }) => qos === 2 && !isLeaving);
-    const change: PacketChange = { kind: 'lost' };
+  loseSession(reason: string): number[] {
+    return this.#lose(({ qos }) => qos === 2, { kind: 'lost', reason });
+  }
+
+  /**
+   * What may not be sent again; returns the ids.
+   *
+   * @param largest - bytes of a packet that the broker takes
+   */
+  withdrawLarger(largest: number): number[] {
+    const reason = `the broker takes no packet of more than ${largest} bytes now: it may have passed it on before, or not`;
+    return this.#lose(({ publish }) => publish !== undefined && largest < sizeOf(publish), {
+      kind: 'withdrawn',
+      reason,
+    });
+  }
+
+  /** Gives a packet up; returns the topic, if that was to be sent. */
+  withdraw(id: number, reason: string): string | undefined {
+    const topic = this.#packets.get(id)?.publish?.topic;
+    this.#lose((packet) => packet.id === id, { kind: 'withdrawn', reason });
+    return topic;
+  }
+
+  #lose(isMeant: (packet: KnownPacket) => boolean, change: PacketChange): number[] {
+    const lost = [...this.#packets.values()].filter((packet) => !packet.isLeaving && isMeant(packet));
     for (const packet of lost) this.#end(packet, change, () => undefined);
     return lost.map(({ id }) => id);
   }
@@ -178,6 +241,7 @@ export class Packets implements IStore {
 
   /** In the order in which they were sent first, and none before it is stored as it is sent. */
   async *#unfinished(): AsyncGenerator<Packet> {
+    await this.#held;
     await this.#storing;
     const unfinished = [...this.#packets.values()].filter(({ isLeaving }) => !isLeaving);
     yield* unfinished.sort((left, right) => left.sequence - right.sequence).map(packetOf);
@@ -198,14 +262,17 @@ export class Packets implements IStore {
 
   #putPublish(packet: IPublishPacket, done: Done): void {
     const { messageId: id = 0, topic, payload, qos } = packet;
-    const message = this.#takePublishing();
-    if (message === undefined) throw new Error('a packet that nobody has published');
+    const publishing = this.#takePublishing();
+    if (publishing === undefined) throw new Error('a packet that nobody has published');
+    const { message, expires } = publishing;
     const known: KnownPacket = {
       id,
       message,
       qos: qos === 1 ? 1 : 2,
-      publish: { topic, payload: payload.toString() },
+      session: this.#session,
+      publish: { topic, payload: payload.toString(), ...(expires !== undefined && { expires }) },
       sequence: this.#next++,
+      sentOn: this.#connection,
       isLeaving: false,
     };
     this.#packets.set(id, known);
@@ -221,16 +288,27 @@ export class Packets implements IStore {
   }
 
   #endOf(packet: KnownPacket, reasonCode: number | undefined): PacketChange {
-    if (reasonCode === undefined) return { kind: 'finished' };
-    if (packet.publish !== undefined || reasonCode !== PACKET_ID_NOT_FOUND) return { kind: 'refused', reasonCode };
+    const isRepeated = packet.publish === undefined && packet.releasedOn !== this.#connection;
+    if (reasonCode === undefined) return { kind: 'finished', isRepeated };
+    if (packet.publish !== undefined) return this.#refusal(packet, reasonCode);
     // MQTT 5 section 3.7.2.1: no error where a PUBREL was repeated after a reconnect; the first time, the broker lost it.
-    return { kind: packet.releasedOn === this.#connection ? 'lost' : 'finished' };
+    if (reasonCode === PACKET_ID_NOT_FOUND && isRepeated) return { kind: 'finished', isRepeated };
+    return { kind: 'lost', reason: `${refusalOf(reasonCode).reason}, after it had taken it` };
+  }
+
+  /** A broker that refuses the second copy may have taken the first. That its id is in use may mean just that. */
+  #refusal({ qos, sentOn }: KnownPacket, reasonCode: number): PacketChange {
+    const isFirst = qos === 1 || sentOn === this.#connection;
+    if (isFirst && reasonCode !== PACKET_ID_IN_USE) return { kind: 'refused', reasonCode };
+    return {
+      kind: 'lost',
+      reason: `${refusalOf(reasonCode).reason}; it may have passed on what was sent before, or not`,
+    };
   }
 
   #end(packet: KnownPacket, change: PacketChange, done: Deleted): void {
     packet.isLeaving = true;
-    const operation: StoreOperation = { type: 'del', key: this.#key(packet) };
-    this.#commit(packet, change, operation, () => {
+    this.#commit(packet.message, change, [{ type: 'del', key: this.#key(packet) }], () => {
       this.#packets.delete(packet.id);
       done(undefined, packetOf(packet));
     });
@@ -239,43 +317,25 @@ export class Packets implements IStore {
   /** The fence: calls back only while the connection is the one on which it was asked for. */
   #change(packet: KnownPacket, change: PacketChange, operation: StoreOperation, done: Done): void {
     const connection = this.#connection;
-    this.#commit(packet, change, operation, () => {
+    this.#commit(packet.message, change, [operation], () => {
       if (connection === this.#connection) done();
     });
   }
 
-  #commit(packet: KnownPacket, change: PacketChange, operation: StoreOperation, stored: () => void): void {
-    const operations = [operation, ...this.#owner.changing(packet.message, change)];
-    this.#storing = this.#store.batch(operations, { sync: true }).then(() => {
+  #commit(message: string, change: PacketChange, operations: StoreOperation[], stored: () => void): void {
+    const all = [...operations, ...this.#owner.changing(message, change)];
+    this.#storing = this.#store.batch(all, { sync: true }).then(() => {
       stored();
-      this.#owner.changed(packet.message, change);
+      this.#owner.changed(message, change);
     });
     this.#storing.catch(this.#failed);
   }
 
   #operation(packet: KnownPacket): StoreOperation {
-    const { id, message, qos, publish } = packet;
-    const record: PacketRecord = { id, message, qos, ...(publish && { publish }) };
-    return { type: 'put', key: this.#key(packet), value: Buffer.from(JSON.stringify(record)) };
+    return { type: 'put', key: this.#key(packet), value: encodePacket(packet) };
   }
 
   #key({ sequence }: KnownPacket): string {
     return numberedKey(this.#prefix, sequence);
   }
-}
-
-/** Undefined for what no release has written; its message is then found not to be in flight. */
-function decodePacket(value: Buffer): PacketRecord | undefined {
-  try {
-    const record = JSON.parse(value.toString()) as Partial<PacketRecord> | null;
-    return typeof record?.id === 'number' && typeof record.message === 'string' ? (record as PacketRecord) : undefined;
-  } catch {
-    return undefined; // damaged
-  }
-}
-
-function packetOf({ id, qos, publish }: PacketRecord): Packet {
-  if (publish === undefined) return { cmd: 'pubrel', messageId: id };
-  // MQTT.js never sets DUP by itself; MQTT 5 section 3.3.1.1 wants it on whatever is sent again.
-  return { cmd: 'publish', messageId: id, qos, dup: true, retain: false, ...publish };
 }

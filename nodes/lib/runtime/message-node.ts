@@ -70,6 +70,7 @@ export class MessageNode {
       // this one now must still find it open, and goes to the gate.
       setImmediate(() => {
         this.#pace?.flush();
+        if (removed) this.#gate.forget(node.id);
         done();
       });
     });

@@ -10,6 +10,7 @@
  * rules/<server>/<node>                                     the rules by which a node aggregates, see ../aggregate/marks.ts
  * mark/<server>/<node>/<rule>/<window start>                a window that is to be computed
  * alarm/<alarm-state>/<alarm>                               the state of one alarm, see ../alarm/record.ts
+ * listened/<alarm-state>/<sequence>                         when sensors were last heard, see ../alarm/listening.ts
  * action/<broker>/<sequence>                                an action until its end is known, see ../action/record.ts
  * packet/<broker>/<sequence>                                a packet until the broker has finished it, see ../mqtt/packets.ts
  * installation                                              what tells this installation's client ids from all others
@@ -104,6 +105,15 @@ export function outboxPrefix(sort: 'action' | 'packet', broker: string): string 
   return `${sort}/${encode(broker)}/`;
 }
 
+/** All keys of actions or packets, of every broker; {@link brokerOf} tells whose one is. */
+export function outboxRange(sort: 'action' | 'packet'): KeyRange {
+  return rangeUnder(`${sort}/`);
+}
+
+export function brokerOf(key: string): string {
+  return decodeURIComponent(key.split('/')[1] ?? '');
+}
+
 /** All keys that start with such a prefix. */
 export function prefixRange(prefix: string): KeyRange {
   return rangeUnder(prefix);
@@ -146,4 +156,9 @@ export function alarmRange(node: string): KeyRange {
 
 export function alarmKey(node: string, alarm: string): string {
   return `alarm/${encode(node)}/${encode(alarm)}`;
+}
+
+/** What the keys of an alarm-state node's pages start with; {@link numberedKey} makes the keys. */
+export function listenedPrefix(node: string): string {
+  return `listened/${encode(node)}/`;
 }

@@ -40,7 +40,7 @@ export interface Case {
 export async function verdicts(program: Program, cases: readonly Case[]): Promise<Judgement[]> {
   const lines = await answers(
     program,
-    cases.map(({ key, message }) => `verify ${key} ${field(message)}`),
+    cases.map(({ key, message }) => `verify ${key || '-'} ${field(message)}`),
   );
   return lines.map((line) => {
     const space = line.lastIndexOf(' ');
@@ -53,7 +53,16 @@ export async function verdicts(program: Program, cases: readonly Case[]): Promis
 export async function signed(program: Program, cases: readonly { key: string; payload: string }[]): Promise<string[]> {
   const lines = await answers(
     program,
-    cases.map(({ key, payload }) => `sign ${key} ${field(payload)}`),
+    cases.map(({ key, payload }) => `sign ${key || '-'} ${field(payload)}`),
   );
   return lines.map(bytesOf);
+}
+
+/** What a program reads from keys as they are programmed, in base64; empty where it refuses. */
+export async function keysRead(program: Program, keys: readonly string[]): Promise<string[]> {
+  const lines = await answers(
+    program,
+    keys.map((key) => `key - ${field(key)}`),
+  );
+  return lines.map((line) => (line === '-' ? '' : line));
 }

@@ -8,6 +8,10 @@ import { until } from '../until';
 export interface BridgedDevice {
   /** What the device has printed. */
   log(): string;
+  /** Messages that it has handled. */
+  judged(): number;
+  /** Whether it has ended by itself. */
+  ended(): boolean;
   /** SIGKILL; the broker sends again what was not handled. */
   kill(): Promise<void>;
 }
@@ -26,6 +30,7 @@ export async function startBridgedDevice(
 ): Promise<BridgedDevice> {
   let log = '';
   let subscribed = false;
+  let judged = 0;
   const handled: (() => void)[] = [];
   const client = await connectAsync(broker, { clientId, clean: false, reconnectPeriod: 200 });
   const child = spawn(command, args, { cwd, stdio: ['pipe', 'pipe', 'pipe'] });
@@ -46,8 +51,10 @@ export async function startBridgedDevice(
   child.stderr.setEncoding('utf8').on('data', (text: string) => (log += text));
   createInterface({ input: child.stdout }).on('line', (line) => {
     const [command, topic = '', hexadecimal = ''] = line.split(' ');
-    if (command === 'handled') handled.shift()?.();
-    else if (command === 'publish') client.publish(topic, Buffer.from(hexadecimal, 'hex'));
+    if (command === 'handled') {
+      judged++;
+      handled.shift()?.();
+    } else if (command === 'publish') client.publish(topic, Buffer.from(hexadecimal, 'hex'));
     else if (command === 'subscribe') client.subscribe(topic, { qos: 1 }, () => (subscribed = true));
     else log += `${line}\n`;
   });
@@ -56,5 +63,6 @@ export async function startBridgedDevice(
     return child.exitCode === null ? undefined : 'ended';
   });
   if (state === 'ended') throw new Error(`the device has ended: ${log}`);
-  return { log: () => log, kill };
+  const ended = (): boolean => child.exitCode !== null || child.signalCode !== null;
+  return { log: () => log, judged: () => judged, ended, kill };
 }

@@ -1,6 +1,7 @@
 /* Reads lines `<command> <key> <text>`, key and text in base64, and answers each with a line:
      verify   `<verdict> <canonical text of the payload in base64, or - where it is not verified>`
      sign     `<whole message in base64, or ->`
+     key      `<bytes of a device's key in base64, or ->`; its key is not used
    Every text is in a block of exactly its size, so that the sanitizers see each byte read beyond it. */
 #include <stdio.h>
 #include <stdlib.h>
@@ -27,6 +28,15 @@ static text decode(const char *field) {
   memcpy(decoded.data, wide, decoded.length);
   free(wide);
   return decoded;
+}
+
+static size_t read_key(text given, uint8_t key[64]) {
+  char *ended = calloc(given.length + 1, 1);
+  size_t length;
+  memcpy(ended, given.data, given.length);
+  length = iot_key(ended, key, 64);
+  free(ended);
+  return length;
 }
 
 static void answer(const char *data, size_t length) {
@@ -59,6 +69,9 @@ int main(void) {
     if (strcmp(command, "sign") == 0) {
       const size_t length = iot_sign(given.data, given.length, (uint8_t *)key.data, key.length, written, SIZE);
       answer(written, length);
+    } else if (strcmp(command, "key") == 0) {
+      uint8_t bytes[64];
+      answer((char *)bytes, read_key(given, bytes));
     } else {
       iot_verified verified;
       const iot_verdict verdict = iot_verify(given.data, given.length, (uint8_t *)key.data, key.length, &verified);

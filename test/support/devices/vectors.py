@@ -4,7 +4,7 @@ import base64
 import json
 import sys
 
-from signed_device.message import Rejected, canonical, sign, verify
+from signed_device.message import Rejected, canonical, read_key, sign, verify
 
 VERDICTS = {"canonical": "verified", "as-sent": "verified as sent"}
 
@@ -13,17 +13,24 @@ def text(field: str) -> bytes:
     return b"" if field == "-" else base64.b64decode(field)
 
 
-def shown(answer: str) -> str:
-    return base64.b64encode(answer.encode("ascii")).decode("ascii")
+def shown(answer: bytes) -> str:
+    return base64.b64encode(answer).decode("ascii")
+
+
+def answer(command: str, key: bytes, given: bytes) -> str:
+    try:
+        if command == "key":
+            return shown(read_key(given.decode("utf-8")))
+        if command == "sign":
+            return shown(sign(json.loads(given), key).encode("ascii"))
+        payload, form = verify(given, key)
+        return f"{VERDICTS[form]} {shown(canonical(payload).encode('ascii'))}"
+    except Rejected as rejected:
+        return f"{rejected.code.replace('-', ' ')} -"
+    except ValueError:
+        return "-" if command != "verify" else "refused -"
 
 
 for line in sys.stdin:
     command, key, given = line.split()
-    if command == "sign":
-        print(shown(sign(json.loads(text(given)), text(key))))
-        continue
-    try:
-        payload, form = verify(text(given), text(key))
-        print(VERDICTS[form], shown(canonical(payload)))
-    except Rejected as rejected:
-        print(rejected.code.replace("-", " "), "-")
+    print(answer(command, text(key), text(given)))

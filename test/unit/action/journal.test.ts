@@ -42,7 +42,8 @@ const ANSWER = { topic: 't/ack', within: 1000 };
 
 /** What a packet does to an action: each change is stored with it. */
 async function change(journal: Journal, id: string, kind: 'sent' | 'released' | 'finished' | 'lost'): Promise<void> {
-  await store.batch(journal.changing(id, { kind }), { sync: true });
+  const packet = kind === 'lost' ? { kind, reason: 'the broker says so' } : { kind };
+  await store.batch(journal.changing(id, packet), { sync: true });
   journal.changed(id);
 }
 
@@ -90,13 +91,14 @@ describe('the journal', () => {
       ['in flight', 'sent'],
       ['over', 'published'],
     ]);
-    expect([after.isOver('over'), after.isComplete('over'), after.isOver('waiting')]).toEqual([true, true, false]);
+    expect([after.isComplete('over'), after.isComplete('waiting')]).toEqual([true, false]);
     await expect.poll(() => after.take()?.id).toBe('waiting');
     expect(after.take()).toBeUndefined();
   });
 
   test('ends what has expired while it waits for its turn', async () => {
     const journal = await load();
+    journal.start(new Set());
     await journal.create(action('late', { expires: Date.now() + 1 }));
     await expect.poll(() => told).toEqual(['late created', 'late failed']);
     expect(journal.find('late')?.failure?.code).toBe('expired');
@@ -107,15 +109,54 @@ describe('the journal', () => {
     const journal = await load();
     await journal.create(action('a', { answer: ANSWER }));
     await change(journal, 'a', 'sent');
-    await journal.answered('a', { id: 'a', note: 'done' });
-    await journal.answered('a', { id: 'a', note: 'again' });
-    await journal.answered('unknown', { id: 'unknown' });
+    const answer = (id: string, note: string, topic = ANSWER.topic) => journal.answered(id, topic, { id, note });
+    expect(await answer('a', 'elsewhere', 't/other')).toBe('unknown-action');
+    expect(await answer('a', 'done')).toBe('accepted');
+    expect(await answer('a', 'again')).toBe('repeated');
+    expect(await answer('unknown', 'done')).toBe('unknown-action');
     expect(told).toEqual(['a created', 'a sent', 'a published', 'a acknowledged']);
     expect(journal.find('a')?.acknowledgement).toEqual({ id: 'a', note: 'done' });
     journal.forget('a');
-    expect([journal.isOver('a'), journal.isOver('b'), journal.size]).toEqual([true, false, 0]);
+    expect([await answer('a', 'again'), journal.size]).toEqual(['repeated', 0]);
     // Its packet may end later; and the key of an action is used again.
     expect(journal.changing('a', { kind: 'finished' })).toEqual([]);
+  });
+
+  test('takes an answer to an action that was given up, keeps it, and forgets it again', async () => {
+    const journal = await load();
+    journal.start(new Set());
+    journal.listens(true);
+    await journal.create(action('a', { answer: { ...ANSWER, within: 1 }, expires: Date.now() + 20 }));
+    await change(journal, 'a', 'sent');
+    await expect.poll(() => told.at(-1)).toBe('a failed');
+    journal.forget('a');
+    await journal.create(action('b'));
+    expect(await journal.answered('a', ANSWER.topic, { id: 'a' })).toBe('accepted');
+    expect(told).toEqual(['a created', 'a sent', 'a failed', 'b created', 'a acknowledged']);
+    const found = [...(await load())].map(({ record }) => [record.id, record.steps.at(-1)?.step]);
+    expect(found).toEqual([
+      ['b', 'created'],
+      ['a', 'acknowledged'],
+    ]);
+    journal.forget('a');
+    expect(await journal.answered('a', ANSWER.topic, { id: 'a' })).toBe('repeated');
+    // Not where its node was removed.
+    journal.discard('b');
+    expect(journal.find('b')).toBeUndefined();
+  });
+
+  test('takes nothing over when it is closed: another one has the next number by then', async () => {
+    const journal = await load();
+    journal.close();
+    await expect(journal.create(action('a'))).rejects.toMatchObject({ code: 'store-unavailable' });
+    expect((await load()).size).toBe(0);
+  });
+
+  test('does not give out what was discarded while it waited for its turn', async () => {
+    const journal = await load();
+    await journal.create(action('a'));
+    journal.discard('a');
+    expect(journal.take()).toBeUndefined();
   });
 
   test('has not what it said it could not store, even if the store has it', async () => {
@@ -152,4 +193,16 @@ test('the clock never shows a nanosecond twice', () => {
   const clock = new SystemClock();
   const times = Array.from({ length: 1000 }, () => BigInt(clock.next()));
   expect(times.every((time, index) => index === 0 || time > (times[index - 1] ?? 0n))).toBe(true);
+});
+
+test('the clock follows one that is set back by more than a moment', () => {
+  const clock = new SystemClock();
+  const now = Date.now();
+  const at = (milliseconds: number): bigint => {
+    vi.spyOn(Date, 'now').mockReturnValue(milliseconds);
+    return BigInt(clock.next());
+  };
+  const first = at(now);
+  expect(at(now - 900)).toBe(first + 1n);
+  expect(at(now - 3_600_000)).toBe(BigInt(now - 3_600_000) * 1_000_000n);
 });

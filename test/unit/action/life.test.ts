@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import {
+  abandon,
   answered,
   begin,
   dueAt,
@@ -13,6 +14,8 @@ import { decodeAction, encodeAction, stateOf, type ActionRecord } from '../../..
 
 const EXPIRES = 60_000;
 const WITHIN = 10_000;
+/** The connection was there from the beginning. */
+const HEARING = 0;
 
 class TestClock {
   time = 0;
@@ -33,11 +36,16 @@ function living(kind: 'action' | 'alarm', answers: boolean): { action: LivingAct
   return { clock, action: begin({ ...created, ...(answers && { answer: { topic: 'a', within: WITHIN } }) }, clock) };
 }
 
-function change(action: LivingAction, clock: TestClock, ...kinds: (PacketChange['kind'] | number)[]): void {
-  for (const kind of kinds) {
-    const packet = typeof kind === 'number' ? { kind: 'refused', reasonCode: kind } : { kind };
-    packetChanged(action, packet as PacketChange, clock);
-  }
+type Kind = Exclude<PacketChange['kind'], 'refused'> | 'finished again';
+
+function change(action: LivingAction, clock: TestClock, ...kinds: (Kind | number)[]): void {
+  for (const kind of kinds) packetChanged(action, packetChange(kind), clock);
+}
+
+function packetChange(kind: Kind | number): PacketChange {
+  if (typeof kind === 'number') return { kind: 'refused', reasonCode: kind };
+  if (kind === 'finished again') return { kind: 'finished', isRepeated: true };
+  return kind === 'lost' || kind === 'withdrawn' ? { kind, reason: 'the broker says so' } : { kind };
 }
 
 function steps({ record }: LivingAction): string[] {
@@ -52,7 +60,7 @@ function restarted({ record }: LivingAction, inFlight: boolean, clock: TestClock
 describe('an action of a device that does not answer', () => {
   test('is published when the broker has it', () => {
     const { action, clock } = living('action', false);
-    expect(timePassed(action, clock)).toBe(true);
+    expect(timePassed(action, clock, HEARING)).toBe(true);
     change(action, clock, 'sent', 'released');
     expect(action.inFlight).toBe(true);
     change(action, clock, 'finished');
@@ -64,27 +72,38 @@ describe('an action of a device that does not answer', () => {
     const { action, clock } = living('action', false);
     expect(dueAt(action)).toBe(0);
     clock.time = EXPIRES;
-    expect(timePassed(action, clock)).toBe(false);
+    expect(timePassed(action, clock, HEARING)).toBe(false);
     expect(action.record.failure?.code).toBe('expired');
   });
 
-  test('has expired when the broker passed it on too late', () => {
+  test('is uncertain when the broker passed it on too late: the device decides by its own clock', () => {
     const { action, clock } = living('action', false);
     change(action, clock, 'sent');
     clock.time = EXPIRES;
-    expect(timePassed(action, clock)).toBe(false);
+    expect(timePassed(action, clock, HEARING)).toBe(false);
     expect(stateOf(action.record)).toBe('sent');
     change(action, clock, 'released', 'finished');
-    expect(action.record.failure?.code).toBe('expired');
+    expect(action.record.failure?.code).toBe('uncertain');
   });
 
-  test('was passed on in time when only the end came late, over a restart and a second PUBREL', () => {
+  test('was passed on in time when only the end came late', () => {
     const { action, clock } = living('action', false);
     change(action, clock, 'sent', 'released');
     clock.time = EXPIRES;
+    change(action, clock, 'finished');
+    expect(stateOf(action.record)).toBe('published');
+  });
+
+  test.each([
+    [EXPIRES - 1, 'published', undefined],
+    [EXPIRES, 'failed', 'uncertain'],
+  ])('is after %i ms and a second PUBREL over a restart %s', (time, state, code) => {
+    const { action, clock } = living('action', false);
+    change(action, clock, 'sent', 'released');
+    clock.time = time;
     const after = restarted(action, true, clock);
-    change(after, clock, 'released', 'finished');
-    expect(stateOf(after.record)).toBe('published');
+    change(after, clock, 'finished again');
+    expect([stateOf(after.record), after.record.failure?.code]).toEqual([state, code]);
   });
 
   test('is uncertain when the session is lost, whatever was sent', () => {
@@ -92,7 +111,7 @@ describe('an action of a device that does not answer', () => {
       const { action, clock } = living('action', false);
       change(action, clock, ...sent, 'lost');
       expect(action.record.failure?.code).toBe('uncertain');
-      expect(timePassed(action, clock)).toBe(false);
+      expect(timePassed(action, clock, HEARING)).toBe(false);
     }
   });
 
@@ -110,10 +129,10 @@ describe('an action of a device that does not answer', () => {
     expect(refused.action.record.failure?.code).toBe('refused');
     const { action, clock } = living('action', false);
     change(action, clock, 'sent', 0x97);
-    expect(timePassed(action, clock)).toBe(false);
+    expect(timePassed(action, clock, HEARING)).toBe(false);
     expect(restarted(action, false, clock).sendAt).toBe(0);
     clock.time = 1000;
-    expect(timePassed(action, clock)).toBe(true);
+    expect(timePassed(action, clock, HEARING)).toBe(true);
     change(action, clock, 'sent', 'released', 'finished');
     expect(steps(action)).toEqual(['created', 'sent', 'published']);
   });
@@ -122,7 +141,7 @@ describe('an action of a device that does not answer', () => {
     const { action, clock } = living('action', false);
     change(action, clock, 'sent', 0x97);
     clock.time = EXPIRES;
-    expect(timePassed(action, clock)).toBe(false);
+    expect(timePassed(action, clock, HEARING)).toBe(false);
     expect(action.record.failure?.code).toBe('expired');
   });
 });
@@ -132,12 +151,12 @@ describe('an action of a device that answers', () => {
     const { action, clock } = living('action', true);
     change(action, clock, 'sent', 'released', 'finished');
     expect(steps(action)).toEqual(['created', 'sent', 'published']);
-    expect(timePassed(action, clock)).toBe(false);
+    expect(timePassed(action, clock, HEARING)).toBe(false);
     clock.time = dueAt(action);
     expect(clock.time).toBe(WITHIN);
-    expect(timePassed(action, clock)).toBe(true);
+    expect(timePassed(action, clock, HEARING)).toBe(true);
     change(action, clock, 'sent');
-    expect(timePassed(action, clock)).toBe(false);
+    expect(timePassed(action, clock, HEARING)).toBe(false);
     answered(action, { id: '1' }, clock);
     change(action, clock, 'released', 'finished');
     expect(steps(action)).toEqual(['created', 'sent', 'published', 'acknowledged']);
@@ -155,7 +174,7 @@ describe('an action of a device that answers', () => {
   test('is sent again at once when the session is lost, and after a restart', () => {
     const { action, clock } = living('action', true);
     change(action, clock, 'sent', 'released', 'lost');
-    expect(timePassed(action, clock)).toBe(true);
+    expect(timePassed(action, clock, HEARING)).toBe(true);
     expect(restarted(action, false, clock).sendAt).toBe(0);
   });
 
@@ -163,11 +182,11 @@ describe('an action of a device that answers', () => {
     const { action, clock } = living('action', true);
     change(action, clock, 'sent', 'released', 'finished');
     clock.time = EXPIRES;
-    expect(timePassed(action, clock)).toBe(false);
+    expect(timePassed(action, clock, HEARING)).toBe(false);
     expect(stateOf(action.record)).toBe('published');
     clock.time = dueAt(action);
     expect(clock.time).toBe(EXPIRES + WITHIN);
-    expect(timePassed(action, clock)).toBe(false);
+    expect(timePassed(action, clock, HEARING)).toBe(false);
     expect(action.record.failure?.code).toBe('unacknowledged');
   });
 
@@ -175,9 +194,40 @@ describe('an action of a device that answers', () => {
     const { action, clock } = living('action', true);
     change(action, clock, 'sent', 'released', 'finished');
     clock.time = EXPIRES + 1;
-    timePassed(action, clock);
+    timePassed(action, clock, HEARING);
     answered(action, { id: '1' }, clock);
     expect(stateOf(action.record)).toBe('acknowledged');
+  });
+
+  test('may be answered as long as nobody could hear of it, and a while longer', () => {
+    const { action, clock } = living('action', true);
+    change(action, clock, 'sent', 'released', 'finished');
+    clock.time = EXPIRES + 10 * WITHIN;
+    timePassed(action, clock, undefined);
+    const connected = clock.time;
+    clock.time += WITHIN - 1;
+    timePassed(action, clock, connected);
+    expect(stateOf(action.record)).toBe('published');
+    clock.time += 1;
+    timePassed(action, clock, connected);
+    expect(action.record.failure?.code).toBe('unacknowledged');
+  });
+
+  test('is acknowledged when the answer comes after it was given up', () => {
+    const { action, clock } = living('action', true);
+    change(action, clock, 'sent');
+    clock.time = EXPIRES + WITHIN;
+    timePassed(action, clock, HEARING);
+    answered(action, { id: '1' }, clock);
+    expect(steps(action)).toEqual(['created', 'sent', 'failed', 'acknowledged']);
+    expect(dueAt(action)).toBe(Infinity);
+  });
+
+  test('is uncertain, and not sent again, when its packet was withdrawn', () => {
+    const { action, clock } = living('action', true);
+    change(action, clock, 'sent', 'withdrawn');
+    expect(action.record.failure?.code).toBe('uncertain');
+    expect(timePassed(action, clock, HEARING)).toBe(false);
   });
 
   test('is not called refused when an earlier copy was taken', () => {
@@ -196,5 +246,42 @@ describe('an alarm', () => {
     expect(after.sendAt).toBe(0);
     change(after, clock, 'sent', 'finished');
     expect(steps(after)).toEqual(['created', 'sent', 'published']);
+  });
+
+  test('is published however late the broker has it', () => {
+    const { action, clock } = living('alarm', false);
+    change(action, clock, 'sent');
+    clock.time = EXPIRES;
+    change(action, clock, 'finished');
+    expect(stateOf(action.record)).toBe('published');
+  });
+
+  test('is sent again where nobody knows whether it came', () => {
+    const { action, clock } = living('alarm', false);
+    change(action, clock, 'sent', 'lost');
+    clock.time = dueAt(action);
+    expect(timePassed(action, clock, HEARING)).toBe(true);
+  });
+});
+
+describe('what is left at a broker that its node does not use any more', () => {
+  test.each<[code: string, answers: boolean, before: Kind[] | number[]]>([
+    ['expired', false, []],
+    ['expired', true, []],
+    ['expired', false, [0x97]],
+    ['uncertain', false, ['sent']],
+    ['uncertain', true, ['sent', 'released', 'finished']],
+  ])('is %s (answers: %s) after %j', (code, answers, before) => {
+    const { action, clock } = living('action', answers);
+    change(action, clock, ...(typeof before[0] === 'number' ? (['sent', ...before] as const) : before));
+    abandon(action, clock);
+    expect(action.record.failure?.code).toBe(code);
+  });
+
+  test('stays what it is when it is over', () => {
+    const { action, clock } = living('action', false);
+    change(action, clock, 'sent', 'released', 'finished');
+    abandon(action, clock);
+    expect(steps(action)).toEqual(['created', 'sent', 'published']);
   });
 });

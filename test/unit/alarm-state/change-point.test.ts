@@ -12,7 +12,7 @@ const change: Change = {
   by: 'Ada',
   time: '1800000000000000007',
   alarm: {
-    ...{ id: source.id, state: 'raised', acknowledged: true, silent: false, since: 1, changed: 2, severity: 'high' },
+    ...{ id: source.topic, state: 'raised', acknowledged: true, silent: false, since: 1, changed: 2, severity: 'high' },
     count: 3,
     tags: { ...source.tags },
   },

@@ -20,6 +20,12 @@ const alarm: AlarmInput = {
   verified: { text: '{}' },
   point: point({ ...active, severity: { type: 'string', value: 'low' } }),
 };
+const reading: AlarmInput = {
+  topic: 'sensors/hall/d1/climate',
+  kind: 'sensor',
+  verified: { text: '{}' },
+  point: point({}),
+};
 const read = (message: AlarmInput) => readMessage(message, () => registry);
 
 describe('what alarm-state makes of a message', () => {
@@ -27,7 +33,6 @@ describe('what alarm-state makes of a message', () => {
     expect(read(alarm)).toEqual({
       what: 'report',
       source: {
-        id: 'alarms,alarm=smoke,device=d1,site=hall',
         topic: alarmTopic('d1'),
         bucket: 'events',
         measurement: 'alarms',
@@ -39,9 +44,8 @@ describe('what alarm-state makes of a message', () => {
   });
 
   it('is that a sensor is alive', () => {
-    const reading = { ...alarm, topic: 'sensors/hall/d1/climate', kind: 'sensor', point: point({}) };
     expect(read(reading)).toMatchObject({
-      source: { id: 'climate,device=d1,site=hall', bucket: 'raw' },
+      source: { topic: 'sensors/hall/d1/climate', bucket: 'raw' },
       said: { active: undefined },
     });
   });
@@ -56,7 +60,6 @@ describe('what alarm-state makes of a message', () => {
     ['retained', { ...alarm, retain: true }, 'retained'],
     ['of a topic that is not registered', { ...alarm, topic: 'alarms/x' }, 'unregistered'],
     ['of a topic of another kind', { ...alarm, topic: 'sensors/hall/d1/climate' }, 'unregistered'],
-    ['without a topic', { ...alarm, topic: undefined }, 'unregistered'],
     ['a retained command', { payload: { acknowledge: 'x' }, retain: true }, 'retained'],
     ['a retained question', { payload: 'active', retain: true }, 'retained'],
   ])('is to ignore what is %s', (_name, message, code) => {
@@ -75,7 +78,7 @@ describe('what alarm-state makes of a message', () => {
   });
 
   it('never is what a device says an operator wants', () => {
-    expect(read({ ...alarm, payload: { acknowledge: 'alarms,alarm=smoke,device=d1,site=hall' } })).toMatchObject({
+    expect(read({ ...alarm, payload: { acknowledge: alarmTopic('d1') } })).toMatchObject({
       what: 'report',
     });
   });
@@ -87,6 +90,13 @@ describe('what alarm-state makes of a message', () => {
     ['null', { payload: null }],
     ['an alarm that does not say whether it is active', { ...alarm, point: point({}) }],
     ['an alarm whose active is no boolean', { ...alarm, point: point({ active: { type: 'integer', value: 1 } }) }],
+    ['an alarm without a topic', { ...alarm, topic: undefined }],
+    ['an alarm whose topic is empty', { ...alarm, topic: '' }],
+    ...[undefined, null, 5, 5n, '', 'now', '-1', '007', '1.5', '1'.repeat(20)].map((time): [string, AlarmInput] => [
+      `an alarm whose time is ${typeof time} ${String(time)}`,
+      { ...alarm, point: { ...point(active), time: time as string } },
+    ]),
+    ['a reading without a time', { ...reading, point: { ...point({}), time: undefined as never } }],
     ['an alarm without a point', { topic: alarmTopic('d1'), kind: 'alarm', verified: {} }],
   ])('is an error for %s', (_name, message) => {
     expect(() => read(message)).toThrow(expect.objectContaining({ code: 'invalid-point' }));

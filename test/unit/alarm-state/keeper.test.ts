@@ -2,22 +2,30 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { AlarmKeeper, type KeeperOptions } from '../../../nodes/alarm-state/keeper';
-import type { Announcement } from '../../../nodes/lib/alarm/alarms';
+import type { Announcement } from '../../../nodes/lib/alarm/delivery';
 import { tempDirectory } from '../../support/temp';
 import { until } from '../../support/until';
 import { FakeClock } from '../alarm/fake-clock';
 import { signed, sourceOf, START } from '../alarm/support';
 
-function keeperIn(directory: string, announced: Announcement[] = [], problems: (string | undefined)[] = []) {
+function keeperIn(
+  directory: string,
+  announced: Announcement[] = [],
+  problems: (string | undefined)[] = [],
+  more: Partial<KeeperOptions> = {},
+) {
   const options: KeeperOptions = {
     directory,
     node: 'node',
     delays: { on: 0, off: 0 },
+    hasRegistry: () => true,
     intervalOf: () => undefined,
+    isHeld: () => false,
     clock: new FakeClock(START),
     announce: (announcement) => announced.push(announcement),
     changed: (problem) => problems.push(problem?.code),
     damaged: () => undefined,
+    ...more,
   };
   return new AlarmKeeper(options);
 }
@@ -47,6 +55,27 @@ it('fails what comes while the store cannot be opened, and says why once', async
   expect(codes).toEqual(['store-unavailable', 'store-unavailable']);
   expect(problems).toEqual(['store-unavailable']);
   expect(keeper.problem).toContain(directory);
+  await keeper.close();
+});
+
+it('opens with the first deploy, and announces what was held with each that follows', async () => {
+  let held = false;
+  const announced: Announcement[] = [];
+  const clock = new FakeClock(START);
+  const delays = { on: 1000, off: 0 };
+  const keeper = keeperIn(tempDirectory('keeper'), announced, [], { clock, delays, isHeld: () => held });
+  expect(keeper.alarms).toBeUndefined();
+  keeper.resume();
+  const alarms = await until('it is open', () => keeper.alarms);
+  alarms?.report(sourceOf('d1'), { time: signed(0), active: true }, () => undefined);
+  held = true;
+  clock.moveTo(START + 1000);
+  await until('it is raised', () => keeper.alarms?.totals().raised === 1);
+  expect(announced).toEqual([]);
+  held = false;
+  keeper.resume();
+  await until('it is announced', () => announced.length === 1);
+  expect(announced).toMatchObject([{ again: false, change: { event: 'raised' } }]);
   await keeper.close();
 });
 

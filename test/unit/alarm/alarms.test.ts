@@ -1,9 +1,10 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { alarmId, type Source } from '../../../nodes/lib/alarm/alarm';
+import type { Source } from '../../../nodes/lib/alarm/alarm';
+import { alarmKey } from '../../../nodes/lib/store/keys';
 import { tempDirectory } from '../../support/temp';
 import { until } from '../../support/until';
 import { failingBatches } from '../store/level-batches';
-import { closeAll } from '../store/support';
+import { closeAll, openStore } from '../store/support';
 import { AlarmRig, signed, sourceOf, START, summary } from './support';
 
 const smoke = sourceOf('d1');
@@ -30,8 +31,8 @@ describe('an alarm', () => {
     expect(await rig.say(smoke, 0, false, 'low')).toBe('repeated');
     rig.clock.moveTo(START + 50);
     expect(await rig.say(smoke, 10, true, 'high')).toBe('raised');
-    expect(rig.alarms.get(smoke.id)).toEqual({
-      id: 'alarms,alarm=smoke,device=d1,site=hall',
+    expect(rig.alarms.get(smoke.topic)).toEqual({
+      id: 'alarms/hall/d1',
       state: 'raised',
       acknowledged: false,
       silent: false,
@@ -42,17 +43,33 @@ describe('an alarm', () => {
       tags: { site: 'hall', device: 'd1', alarm: 'smoke' },
     });
     expect(await rig.say(smoke, 20, true, 'critical')).toBe('repeated');
-    expect(rig.alarms.get(smoke.id)).toMatchObject({ since: START + 10, count: 2, severity: 'critical' });
-    const acknowledged = await rig.acknowledge(smoke.id, 'Ada');
+    expect(rig.alarms.get(smoke.topic)).toMatchObject({ since: START + 10, count: 2, severity: 'critical' });
+    const acknowledged = await rig.acknowledge(smoke.topic, 'Ada');
     expect(acknowledged.changes).toMatchObject([{ event: 'acknowledged', by: 'Ada', alarm: { acknowledged: true } }]);
-    expect(summary(await rig.acknowledge(smoke.id))).toBe('not-active');
+    expect(summary(await rig.acknowledge(smoke.topic))).toBe('not-active');
     expect(await rig.say(smoke, 30, false)).toBe('cleared');
     expect(rig.alarms.active()).toEqual([]);
-    expect(summary(await rig.acknowledge(smoke.id))).toBe('not-active');
+    expect(summary(await rig.acknowledge(smoke.topic))).toBe('not-active');
     expect(await rig.say(smoke, 40, true)).toBe('raised');
     expect(rig.alarms.active()).toMatchObject([{ acknowledged: false, since: START + 40 }]);
     expect(rig.alarms.active()[0]).not.toHaveProperty('severity');
     expect(summary(await rig.acknowledge('nothing'))).toBe('unknown-alarm');
+  });
+
+  it('is raised, of two messages of one signed time, by the one that says so', async () => {
+    // A device whose clock knows only seconds.
+    const rig = await AlarmRig.open(tempDirectory('alarms'));
+    expect(await rig.say(smoke, 0, false)).toBe('repeated');
+    expect(await rig.say(smoke, 0, true)).toBe('raised');
+    expect(await rig.say(smoke, 0, false)).toBe('outdated');
+    expect(await rig.say(smoke, 0, true)).toBe('repeated');
+    await restart(rig);
+    expect(await rig.say(smoke, 0, false)).toBe('outdated');
+    expect(await rig.say(smoke, 1000, false)).toBe('cleared');
+    expect(await rig.say(smoke, 0, true)).toBe('outdated');
+    expect(await rig.say(smoke, 1000, true)).toBe('raised');
+    await rig.forget(smoke.topic);
+    expect(await rig.say(smoke, 1000, true)).toBe('outdated');
   });
 
   it('moves forward in signed time only', async () => {
@@ -62,7 +79,7 @@ describe('an alarm', () => {
     expect(await rig.say(smoke, 10, false)).toBe('outdated');
     expect(await rig.say(smoke, 9, false)).toBe('outdated');
     expect(await rig.say(smoke, 9, true)).toBe('outdated');
-    expect(rig.alarms.get(smoke.id)).toMatchObject({ state: 'raised', count: 1 });
+    expect(rig.alarms.get(smoke.topic)).toMatchObject({ state: 'raised', count: 1 });
     await restart(rig);
     expect(await rig.say(smoke, 9, false)).toBe('outdated');
     expect(await rig.say(smoke, 10, true)).toBe('repeated');
@@ -75,18 +92,18 @@ describe('an alarm', () => {
     await rig.say(smoke, 10, true);
     await rig.say(smoke, 20, false);
     await rig.say(smoke, 30, true);
-    expect(summary(await rig.acknowledge(smoke.id, 'Ada', START + 10))).toBe('not-active');
-    expect(summary(await rig.acknowledge(smoke.id, 'Ada', START + 30))).toBe('acknowledged');
+    expect(summary(await rig.acknowledge(smoke.topic, 'Ada', START + 10))).toBe('not-active');
+    expect(summary(await rig.acknowledge(smoke.topic, 'Ada', START + 30))).toBe('acknowledged');
   });
 
   it('is forgotten with its device, until that says something new', async () => {
     const rig = await AlarmRig.open(tempDirectory('alarms'));
     rig.intervals.set(smoke.topic, MINUTE);
     await rig.say(smoke, 10, true);
-    expect((await rig.forget(smoke.id, 'Ada')).changes).toMatchObject([
+    expect((await rig.forget(smoke.topic, 'Ada')).changes).toMatchObject([
       { event: 'forgotten', by: 'Ada', alarm: { state: 'cleared', silent: false } },
     ]);
-    expect(summary(await rig.forget(smoke.id))).toBe('not-active');
+    expect(summary(await rig.forget(smoke.topic))).toBe('not-active');
     await restart(rig);
     rig.clock.moveTo(START + 10 * MINUTE);
     rig.alarms.registryChanged();
@@ -96,17 +113,64 @@ describe('an alarm', () => {
     rig.clock.moveTo(START + 12 * MINUTE);
     await until('it is silent', () => rig.announced().includes('silent'));
   });
+});
 
-  it('has an id that no other one has', () => {
-    const ids = [
-      alarmId('a', { x: '1,y=2' }),
-      alarmId('a', { x: '1', y: '2' }),
-      alarmId('a,x=1', { y: '2' }),
-      alarmId('a', { 'x=1,y': '2' }),
-    ];
-    expect(new Set(ids).size).toBe(ids.length);
-    expect(alarmId('a b', { z: 'ü', b: '' })).toBe('a\\ b,b=,z=ü');
+describe('topics of one series', () => {
+  // One wildcard that is no tag, and a measurement of two topics.
+  const one: Source = {
+    topic: 'alarms/hall/d1/smoke',
+    bucket: 'events',
+    measurement: 'alarms',
+    tags: { site: 'hall' },
+  };
+  const two: Source = { ...one, topic: 'alarms/hall/d2/smoke' };
+
+  it('are alarms of their own', async () => {
+    const rig = await AlarmRig.open(tempDirectory('alarms'));
+    expect(await rig.say(one, 0, true)).toBe('raised');
+    expect(await rig.say(two, 1, false)).toBe('repeated');
+    expect(await rig.say(two, 0, true)).toBe('outdated');
+    expect(rig.alarms.active()).toMatchObject([{ id: one.topic, state: 'raised' }]);
+    await restart(rig);
+    expect(summary(await rig.acknowledge(two.topic))).toBe('not-active');
+    expect(summary(await rig.acknowledge(one.topic))).toBe('acknowledged');
   });
+
+  it('are missed each by itself', async () => {
+    const rig = await AlarmRig.open(tempDirectory('alarms'));
+    for (const { topic } of [one, two]) rig.intervals.set(topic, MINUTE);
+    expect(await rig.say(one, 0, undefined)).toBe('alive');
+    expect(await rig.say(two, 0, undefined)).toBe('alive');
+    rig.clock.moveTo(START + MINUTE);
+    await rig.say(one, MINUTE, undefined);
+    rig.clock.moveTo(START + 2 * MINUTE);
+    await rig.forget('nobody');
+    expect(rig.announcements().map(({ source }) => source.topic)).toEqual([two.topic]);
+  });
+
+  it('change at times of their own, so that the log has a row for each', async () => {
+    const rig = await AlarmRig.open(tempDirectory('alarms'));
+    await rig.say(one, 0, true);
+    await rig.say(two, 0, true);
+    await restart(rig);
+    await rig.say(one, 1, false);
+    await rig.say(two, 1, false);
+    const times = rig.changes().map(({ event, time }) => `${event} ${time}`);
+    expect(new Set(times).size).toBe(4);
+  });
+});
+
+it('writes changes where the registry has the topic now, after a restart too', async () => {
+  const rig = await AlarmRig.open(tempDirectory('alarms'));
+  rig.intervals.set(smoke.topic, MINUTE);
+  const moved: Source = { ...smoke, bucket: 'other', tags: { room: 'hall' } };
+  await rig.say(smoke, 0, undefined);
+  expect(await rig.say(moved, 0, undefined)).toBe('outdated');
+  await rig.say(moved, 1, undefined);
+  await restart(rig);
+  rig.clock.moveTo(START + 10 * MINUTE);
+  await until('it is silent', () => rig.announced().includes('silent'));
+  expect(rig.announcements()[0]).toMatchObject({ source: moved, change: { alarm: { tags: moved.tags } } });
 });
 
 describe('delays', () => {
@@ -165,10 +229,29 @@ describe('delays', () => {
     await restart(rig);
     vi.restoreAllMocks();
     rig.clock.moveTo(START + 9999);
-    expect(rig.announcements().map(({ source }) => source.id)).not.toContain(other.id);
+    expect(rig.announcements().map(({ source }) => source.topic)).not.toContain(other.topic);
     rig.clock.moveTo(START + 10_000);
-    await until('it is raised', () => rig.announcements().some(({ source }) => source.id === other.id));
+    await until('it is raised', () => rig.announcements().some(({ source }) => source.topic === other.topic));
   });
+});
+
+it('that has cleared for a while is not cleared by a time in which nobody listened', async () => {
+  const rig = await AlarmRig.open(tempDirectory('alarms'), { delays: { on: 0, off: 10 * MINUTE } });
+  await rig.say(smoke, 0, true);
+  rig.clock.moveTo(START + MINUTE);
+  expect(await rig.say(smoke, MINUTE, false)).toBe('pending');
+  await rig.alarms.close();
+  await closeAll();
+  rig.clock.moveTo(START + 60 * MINUTE);
+  await rig.start();
+  rig.clock.moveTo(START + 61 * MINUTE);
+  // What the broker has kept meanwhile.
+  expect(await rig.say(smoke, 2 * MINUTE, true)).toBe('repeated');
+  expect(rig.announced()).not.toContain('cleared');
+  expect(await rig.say(smoke, 61 * MINUTE, false)).toBe('pending');
+  await restart(rig);
+  rig.clock.moveTo(START + 71 * MINUTE);
+  await until('it is cleared', () => rig.announced().includes('cleared'));
 });
 
 describe('silence', () => {
@@ -178,7 +261,7 @@ describe('silence', () => {
     const rig = await AlarmRig.open(tempDirectory('alarms'));
     rig.intervals.set(smoke.topic, MINUTE);
     await rig.say(smoke, 0, true);
-    await rig.acknowledge(smoke.id);
+    await rig.acknowledge(smoke.topic);
     rig.clock.moveTo(START + 1.5 * MINUTE - 1);
     await rig.say(smoke, MINUTE, true);
     rig.clock.moveTo(START + 3 * MINUTE - 2);
@@ -195,7 +278,7 @@ describe('silence', () => {
     // Neither a copy nor an older message shows that it lives.
     expect(await rig.say(smoke, MINUTE, true)).toBe('repeated');
     expect(await rig.say(smoke, 1, true)).toBe('outdated');
-    expect(rig.alarms.get(smoke.id)?.silent).toBe(true);
+    expect(rig.alarms.get(smoke.topic)?.silent).toBe(true);
     expect(await rig.say(smoke, 19 * MINUTE, false)).toBe('returned, cleared');
     rig.clock.moveTo(START + 21.5 * MINUTE);
     await until('it is silent again', () => rig.announced().length === 2);
@@ -204,31 +287,19 @@ describe('silence', () => {
   it('of a sensor, whose readings are no alarms', async () => {
     const rig = await AlarmRig.open(tempDirectory('alarms'));
     expect(await rig.say(climate, 0, undefined)).toBe('unwatched');
-    expect(rig.alarms.get(climate.id)).toBeUndefined();
+    expect(rig.alarms.get(climate.topic)).toBeUndefined();
     rig.intervals.set(climate.topic, MINUTE);
     expect(await rig.say(climate, 1, undefined)).toBe('alive');
     expect(await rig.say(climate, 1, undefined)).toBe('outdated');
     rig.clock.moveTo(START + 2 * MINUTE);
     await until('it is silent', () => rig.announced().length === 1);
-    expect(rig.alarms.active()).toMatchObject([{ id: climate.id, state: 'cleared', silent: true }]);
-    expect(summary(await rig.acknowledge(climate.id))).toBe('acknowledged');
+    expect(rig.alarms.active()).toMatchObject([{ id: climate.topic, state: 'cleared', silent: true }]);
+    expect(summary(await rig.acknowledge(climate.topic))).toBe('acknowledged');
     await restart(rig);
     expect(rig.alarms.active()).toMatchObject([{ silent: true, acknowledged: true }]);
     expect(await rig.say(climate, 1, undefined)).toBe('outdated');
     expect(await rig.say(climate, 2 * MINUTE, undefined)).toBe('returned');
     expect(rig.alarms.active()).toEqual([]);
-  });
-
-  it('counts from the start for those who were heard of before', async () => {
-    const rig = await AlarmRig.open(tempDirectory('alarms'));
-    rig.intervals.set(climate.topic, MINUTE);
-    await rig.say(climate, 0, undefined);
-    rig.clock.moveTo(START + MINUTE);
-    await restart(rig);
-    rig.clock.moveTo(START + 2.5 * MINUTE - 1);
-    expect(rig.announced()).toEqual([]);
-    rig.clock.moveTo(START + 2.5 * MINUTE);
-    await until('it is silent', () => rig.announced().length === 1);
   });
 
   it('follows the registry', async () => {
@@ -280,6 +351,20 @@ describe('after a crash', () => {
   });
 });
 
+it('puts everything into the store again after a repair', async () => {
+  const directory = tempDirectory('alarms');
+  const rig = await AlarmRig.open(directory);
+  await rig.say(smoke, 0, true);
+  const store = await openStore(directory);
+  await store.batch([{ type: 'del', key: alarmKey('node', smoke.topic) }], { sync: true });
+  const { generation } = store;
+  store.distrust('a block has a wrong checksum');
+  await until('it is repaired', () => store.generation > generation);
+  await restart(rig);
+  expect(rig.alarms.active()).toMatchObject([{ id: smoke.topic, state: 'raised' }]);
+  expect(await rig.say(smoke, 0, true)).toBe('repeated');
+});
+
 describe('while the store fails', () => {
   it('still tells of alarms, with the error, and stores them later', async () => {
     const failing = failingBatches();
@@ -296,9 +381,9 @@ describe('while the store fails', () => {
     });
     await until('it is stored', async () => {
       await crash(rig);
-      return rig.alarms.get(smoke.id)?.count === 2;
+      return rig.alarms.get(smoke.topic)?.count === 2;
     });
-    expect(rig.alarms.get(smoke.id)).toMatchObject({ state: 'raised' });
+    expect(rig.alarms.get(smoke.topic)).toMatchObject({ state: 'raised' });
   });
 });
 
@@ -310,7 +395,7 @@ it('delivers in the order of the messages, and everything before it is closed', 
   report(smoke);
   report(smoke);
   report(other);
-  rig.alarms.acknowledge(smoke.id, {}, (outcome) => order.push(summary(outcome)));
+  rig.alarms.acknowledge(smoke.topic, {}, (outcome) => order.push(summary(outcome)));
   rig.alarms.acknowledge('nothing', {}, (outcome) => order.push(summary(outcome)));
   expect(order).toEqual([]);
   await rig.alarms.close();

@@ -8,7 +8,7 @@ interface Timer {
 /** A clock that a test moves. */
 export class FakeClock implements Clock {
   #now: number;
-  readonly #started: number;
+  #started: number;
   readonly #timers = new Set<Timer>();
 
   constructor(start: number) {
@@ -43,6 +43,13 @@ export class FakeClock implements Clock {
     }
     this.#now = Math.max(this.#now, moment);
     return called;
+  }
+
+  /** Somebody sets the clock. Timers are called off, as if the process had ended. */
+  putBack(milliseconds: number): void {
+    this.#now -= milliseconds;
+    this.#started -= milliseconds;
+    this.#timers.clear();
   }
 
   /** How many timers are running. */

@@ -1,10 +1,13 @@
 import { afterEach, expect, it, vi } from 'vitest';
-import type { Source } from '../../../nodes/lib/alarm/alarm';
+import { seriesOf, type Source } from '../../../nodes/lib/alarm/alarm';
+import { KeptAlarms } from '../../../nodes/lib/alarm/kept-alarms';
+import { Listening } from '../../../nodes/lib/alarm/listening';
 import { rounds, seed, seededRandom } from '../../support/campaign';
 import { tempDirectory } from '../../support/temp';
 import { failingBatches } from '../store/level-batches';
-import { closeAll } from '../store/support';
-import { expectedChanges, type Expected, type Happening, type Rules } from '../../support/alarm-reference';
+import { closeAll, openStore } from '../store/support';
+import { expectedChanges, type Before, type Expected, type Happening, type Rules } from '../../support/alarm-reference';
+import { FakeClock } from './fake-clock';
 import { AlarmRig, sourceOf, START } from './support';
 
 afterEach(() => vi.restoreAllMocks());
@@ -23,22 +26,31 @@ interface Delivery {
 interface Device {
   source: Source;
   interval: number | undefined;
+  /** Its clock knows only seconds. */
+  isCoarse: boolean;
   history: Happening[];
 }
 
 function devices(): Device[] {
   const intervals = [undefined, undefined, 5 * SECOND, 20 * SECOND];
   const alarms = Array.from({ length: 20 }, (_, index) => ({
-    source: sourceOf(`d${index}`),
+    source: index % 5 === 0 ? sharing(sourceOf(`d${index}`)) : sourceOf(`d${index}`),
     interval: intervals[index % intervals.length],
+    isCoarse: index % 3 === 0,
     history: [],
   }));
   const sensors = Array.from({ length: 4 }, (_, index) => ({
     source: sourceOf(`d${index}`, 'climate'),
     interval: index === 0 ? undefined : 10 * SECOND,
+    isCoarse: false,
     history: [],
   }));
   return [...alarms, ...sensors];
+}
+
+/** A topic whose series is that of others too. */
+function sharing(source: Source): Source {
+  return { ...source, tags: { site: 'hall' } };
 }
 
 /** Several messages arrive together. */
@@ -63,7 +75,9 @@ function traffic(all: readonly Device[], random: () => number): Delivery[] {
     const isSensor = device.source.measurement === 'climate';
     const message = {
       device,
-      signed: BigInt(time) * 1_000_000n + BigInt(below(1_000_000)),
+      signed: device.isCoarse
+        ? BigInt(Math.floor(time / SECOND)) * 1_000_000_000n
+        : BigInt(time) * 1_000_000n + BigInt(below(1_000_000)),
       active: isSensor ? undefined : active,
     };
     // Readings come once and in order: which of them was the newest is not remembered over a restart.
@@ -90,7 +104,8 @@ async function play(from: number, delays: { on: number; off: number }): Promise<
   const random = seededRandom(from);
   const failing = failingBatches();
   const all = devices();
-  const rig = await AlarmRig.open(tempDirectory('alarm-model'), { delays });
+  const directory = tempDirectory('alarm-model');
+  const rig = await AlarmRig.open(directory, { delays });
   for (const { source, interval } of all) if (interval !== undefined) rig.intervals.set(source.topic, interval);
 
   /** QoS 1: what is not done is sent again after a crash. */
@@ -112,13 +127,13 @@ async function play(from: number, delays: { on: number; off: number }): Promise<
   function command(what: 'acknowledge' | 'forget', device: Device, at: number): void {
     device.history.push({ at, what });
     const started = process;
-    rig.alarms[what](device.source.id, {}, (outcome, error) => {
+    rig.alarms[what](device.source.topic, {}, (outcome, error) => {
       if (started === process) rig.delivered.push({ outcome, error: error?.code });
     });
   }
 
   async function restart(how: 'in order' | 'killed' | 'killed before it is written'): Promise<void> {
-    const at = rig.clock.wall();
+    const ended = rig.clock.wall();
     restarts += 1;
     if (how === 'in order') await rig.alarms.close();
     failing.failAll(how === 'killed before it is written');
@@ -126,21 +141,29 @@ async function play(from: number, delays: { on: number; off: number }): Promise<
     rig.crash();
     await closeAll();
     failing.failAll(false);
+    // After a kill that would only be a time in which everything is sent again later.
+    if (how === 'in order' && random() < 0.5) rig.clock.moveTo(rig.clock.wall() + Math.floor(random() * 40 * SECOND));
+    const at = rig.clock.wall();
+    const befores = await readBefore(directory, all, [...unfinished], at);
     await rig.start();
-    for (const { history } of all) history.push({ at, what: 'restart' });
+    for (const device of all) {
+      const before = befores.get(device) ?? { listened: at, heard: undefined, isExact: true };
+      device.history.push({ at, what: 'restart', ended, before });
+    }
     for (const delivery of [...unfinished]) report(delivery);
   }
 
   const fates = ['killed before it is written', 'killed', 'in order'] as const;
-  for (const [at, arrivals] of groups(traffic(all, random))) {
-    rig.clock.moveTo(at);
+  for (const [arrival, arrivals] of groups(traffic(all, random))) {
+    rig.clock.moveTo(arrival);
     const fate = fates[Math.floor(random() * 100)];
     const last = Math.floor(random() * arrivals.length);
     // Nobody sends again what the clock has brought, and what came before would come later than the reference says.
     if (fate === 'killed before it is written') await rig.forget('nobody');
     for (const [index, delivery] of arrivals.entries()) {
       const { device, signed, active } = delivery;
-      device.history.push({ at, what: 'message', signed, active });
+      // What has arrived while nobody listened, the broker has kept.
+      device.history.push({ at: rig.clock.wall(), what: 'message', signed, active });
       report(delivery);
       if (index === last && fate !== undefined) await restart(fate);
     }
@@ -150,7 +173,7 @@ async function play(from: number, delays: { on: number; off: number }): Promise<
     // An operator waits for what has been sent; a command that a crash has eaten would simply be given again.
     else if (dice < 0.5 && someone !== undefined) {
       await settled();
-      command(dice < 0.48 ? 'acknowledge' : 'forget', someone, at);
+      command(dice < 0.48 ? 'acknowledge' : 'forget', someone, rig.clock.wall());
       await settled();
     }
   }
@@ -170,11 +193,43 @@ async function play(from: number, delays: { on: number; off: number }): Promise<
     const rules: Rules = { ...delays, interval };
     const isUnwatched = source.measurement === 'climate' && interval === undefined;
     const expected = isUnwatched ? [] : expectedChanges(history, rules, end);
-    expect(changesOf(rig, source.id), `seed ${from}, ${source.id}`).toEqual(expected);
+    expect(changesOf(rig, source.topic), `seed ${from}, ${source.topic}`).toEqual(expected);
     changes += expected.length;
   }
+  expect(rowsOf(rig, all).size).toBe(changes);
   await closeAll();
   return { changes, restarts };
+}
+
+/** What is stored of the time before the start. */
+async function readBefore(
+  directory: string,
+  all: readonly Device[],
+  sentAgain: readonly Delivery[],
+  at: number,
+): Promise<Map<Device, Before>> {
+  const store = await openStore(directory);
+  const kept = await KeptAlarms.open(store, 'node');
+  const listening = await Listening.open({ store, node: 'node', clock: new FakeClock(at), isNeeded: () => false });
+  listening.takeUp(kept.all());
+  const befores = new Map<Device, Before>();
+  for (const device of all) {
+    const record = kept.get(device.source.topic);
+    if (record === undefined) continue;
+    const { from, isExact } = listening.gapOf(record, at);
+    const isHeardNow = sentAgain.some((one) => one.device === device && one.signed > BigInt(record.newest));
+    // Of an alarm every message is known.
+    const heard = record.reading ? (isHeardNow ? at : record.heard) : undefined;
+    befores.set(device, { listened: from, heard, isExact });
+  }
+  kept.close();
+  return befores;
+}
+
+/** The rows that the log has in the end: one for each series and time. */
+function rowsOf(rig: AlarmRig, all: readonly Device[]): Set<string> {
+  const series = new Map(all.map(({ source }) => [source.topic, seriesOf(source)]));
+  return new Set(rig.changes().map(({ alarm, time }) => `${series.get(alarm.id)} ${time}`));
 }
 
 /** The changes of an alarm as they were delivered; those that were announced again after a crash once. */

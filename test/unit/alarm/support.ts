@@ -1,5 +1,6 @@
-import { Alarms, type AlarmsOptions, type Announcement, type Outcome } from '../../../nodes/lib/alarm/alarms';
-import { alarmId, type Change, type Said, type Source } from '../../../nodes/lib/alarm/alarm';
+import type { Change, Said, Source } from '../../../nodes/lib/alarm/alarm';
+import { Alarms, type AlarmsOptions } from '../../../nodes/lib/alarm/alarms';
+import type { Announcement, Outcome } from '../../../nodes/lib/alarm/delivery';
 import { openStore } from '../store/support';
 import { FakeClock } from './fake-clock';
 
@@ -12,13 +13,7 @@ export function signed(milliseconds: number, nanoseconds = 0): string {
 
 export function sourceOf(device: string, measurement = 'alarms'): Source {
   const tags = { site: 'hall', device, alarm: 'smoke' };
-  return {
-    id: alarmId(measurement, tags),
-    topic: `${measurement}/hall/${device}`,
-    bucket: 'events',
-    measurement,
-    tags,
-  };
+  return { topic: `${measurement}/hall/${device}`, bucket: 'events', measurement, tags };
 }
 
 export type Delivered =
@@ -29,6 +24,9 @@ export class AlarmRig {
   readonly clock = new FakeClock(START);
   readonly delivered: Delivered[] = [];
   readonly intervals = new Map<string, number>();
+  hasRegistry = true;
+  /** Nothing is to be delivered now. */
+  isHeld = false;
   alarms!: Alarms;
   readonly #directory: string;
   readonly #options: Partial<AlarmsOptions>;
@@ -51,7 +49,9 @@ export class AlarmRig {
       store: await openStore(this.#directory),
       node: 'node',
       delays: { on: 0, off: 0 },
-      intervalOf: (topic) => this.intervals.get(topic),
+      hasRegistry: () => this.hasRegistry,
+      intervalOf: (topic) => (this.hasRegistry ? this.intervals.get(topic) : undefined),
+      isHeld: () => this.isHeld,
       clock: this.clock,
       announce: (announcement, error) => {
         if (!ended) this.delivered.push({ announcement, error: error?.code });

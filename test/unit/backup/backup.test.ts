@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto';
 import { readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { describe, expect, test } from 'vitest';
+import { afterEach, describe, expect, test, vi } from 'vitest';
+import { isUnfinished } from '../../../nodes/lib/backup/unfinished';
 import { verifyCopies } from '../../../nodes/lib/backup/verify';
 import { listCopies } from '../../../nodes/lib/backup/list';
 import { MemorySource } from './memory-source';
@@ -135,9 +136,18 @@ describe('a backup', () => {
         else yield block;
       }
     };
-    const report = await backUpRaw(source, temporary());
-    expect(report).toMatchObject({ points: 1, omitted: { points: 1 } });
-    expect(report.omitted?.reason).toContain('not an integer of 64 bits');
+    const directory = temporary();
+    const omitted = { points: 1, reason: expect.stringContaining('not an integer of 64 bits') as string };
+    expect(await backUpRaw(source, directory)).toMatchObject({ copied: [dayText(1)], points: 1, omitted });
+    // Each time, until the point is gone: when nothing has changed, when another hour has, and when all is copied anew.
+    expect(await backUpRaw(source, directory)).toMatchObject({ copied: [], omitted });
+    source.add(`m v=3 ${daysAgo(1) + 5n * HOUR}`);
+    expect(await backUpRaw(source, directory)).toMatchObject({ copied: [dayText(1)], omitted });
+    expect(await backUpRaw(source, directory, { full: true })).toMatchObject({ copied: [dayText(1)], omitted });
+    source.remove((time) => time !== daysAgo(1));
+    expect(await backUpRaw(source, temporary())).toMatchObject({ copied: [], omitted });
+    source.remove(() => true);
+    expect((await backUpRaw(source, directory)).omitted).toBeUndefined();
   });
 });
 
@@ -157,13 +167,31 @@ describe('a backup that fails', () => {
     expect(verified).toMatchObject({ days: 3, faults: [] });
   });
 
-  test('goes on where it was', async () => {
+  test('begins anew, so that a day that always fails does not hide those before it', async () => {
     const source = filled();
     const directory = temporary();
     source.before = (statement) => {
       if (statement.includes(`>= ${daysAgo(3)} `)) throw new Error('InfluxDB is away');
     };
     expect(await backUpRaw(source, directory)).toMatchObject({ error: 'InfluxDB is away' });
+    source.add(`climate,device=a,site=x v=0.5 ${daysAgo(2)}`);
+    const report = await backUpRaw(source, directory);
+    expect(report).toMatchObject({ copied: [dayText(2)], error: 'InfluxDB is away' });
+  });
+});
+
+describe('a backup that is interrupted', () => {
+  test('goes on where it was', async () => {
+    const source = filled();
+    const directory = temporary();
+    const abort = new AbortController();
+    source.before = (statement) => {
+      if (!statement.includes(`>= ${daysAgo(3)} `)) return;
+      abort.abort(new Error('closing'));
+      throw new Error('closing');
+    };
+    await expect(backUpRaw(source, directory, { signal: abort.signal })).rejects.toThrow('closing');
+    expect(await isUnfinished(directory)).toBe(true);
     source.before = () => undefined;
     source.statements.length = 0;
     expect(await backUpRaw(source, directory)).toMatchObject({ copied: [dayText(5)] });
@@ -180,6 +208,36 @@ describe('a backup that fails', () => {
     const abort = new AbortController();
     source.before = () => abort.abort(new Error('closing'));
     await expect(backUpRaw(source, temporary(), { signal: abort.signal })).rejects.toThrow('closing');
+  });
+});
+
+describe('a clock that was ahead', () => {
+  afterEach(() => vi.useRealTimers());
+  const ahead = (): void => void vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + 5 * 86_400_000 });
+
+  test('makes no later backup skip a day', async () => {
+    const source = filled();
+    const directory = temporary();
+    ahead();
+    await backUpRaw(source, directory);
+    vi.useRealTimers();
+    source.add(`m v=2 ${daysAgo(0)}`, `m v=2 ${daysAgo(2) + 50n}`);
+    expect(await backUpRaw(source, directory)).toMatchObject({ copied: [dayText(0), dayText(2)] });
+    expect(copiedLines(directory)).toEqual(source.sorted());
+  });
+
+  test('makes no backup go on that was interrupted then', async () => {
+    const source = filled();
+    const directory = temporary();
+    const abort = new AbortController();
+    source.before = () => abort.abort(new Error('closing'));
+    ahead();
+    await expect(backUpRaw(source, directory, { signal: abort.signal })).rejects.toThrow('closing');
+    vi.useRealTimers();
+    source.before = () => undefined;
+    expect(await isUnfinished(directory)).toBe(false);
+    await backUpRaw(source, directory);
+    expect(copiedLines(directory)).toEqual(source.sorted());
   });
 });
 
@@ -225,6 +283,31 @@ describe('damage', () => {
     expect(copiedLines(directory)).toEqual(source.sorted());
   });
 
+  test('is mended by the next backup, though nothing has changed', async () => {
+    const source = filled();
+    const directory = temporary();
+    await backUpRaw(source, directory);
+    const file = filesOf(directory)[1] ?? '';
+    flip(join(directory, BUCKET, file), 40);
+    const report = await backUpRaw(source, directory);
+    expect(report.copied).toEqual([dayText(2)]);
+    expect(report.faults).toEqual([expect.stringContaining(file)]);
+    expect((await verifyCopies({ directory, signal: never }))[0]).toMatchObject({ days: 3, points: 30, faults: [] });
+    expect(copiedLines(directory)).toEqual(source.sorted());
+    expect(await backUpRaw(source, directory)).toMatchObject({ copied: [], faults: [] });
+  });
+
+  test('stays where it is when InfluxDB has nothing to mend it', async () => {
+    const source = filled();
+    const directory = temporary();
+    await backUpRaw(source, directory);
+    const files = filesOf(directory);
+    flip(join(directory, BUCKET, files[1] ?? ''), 40);
+    source.remove(() => true);
+    expect((await backUpRaw(source, directory)).faults).toEqual([expect.stringContaining(files[1] ?? '')]);
+    expect(filesOf(directory)).toEqual(files);
+  });
+
   test.each([
     ['missing', (path: string) => rmSync(path)],
     ['damaged', (path: string) => flip(path, 100)],
@@ -244,6 +327,50 @@ describe('damage', () => {
     expect(filesOf(directory)).toEqual(files);
     expect((await verifyCopies({ directory, signal: never }))[0]).toMatchObject({ days: 3, points: 30, faults: [] });
     expect(copiedLines(directory)).toEqual(before);
+  });
+});
+
+describe('a file that the manifest does not name', () => {
+  test('is adopted when it is all that there is of its day', async () => {
+    const source = new MemorySource();
+    const directory = temporary();
+    source.add(`m v=1 ${daysAgo(3)}`);
+    await backUpRaw(source, directory);
+    const path = join(directory, BUCKET, 'manifest.json');
+    const older = readFileSync(path);
+    source.add(`m v=1 ${daysAgo(2)}`);
+    await backUpRaw(source, directory);
+    const before = copiedLines(directory);
+    writeFileSync(path, older);
+    source.remove(() => true);
+    expect(await backUpRaw(source, directory)).toMatchObject({ copied: [], faults: [], missing: 2 });
+    expect(copiedLines(directory)).toEqual(before);
+    expect((await verifyCopies({ directory, signal: never }))[0]).toMatchObject({ days: 2, points: 2, faults: [] });
+  });
+
+  test('is adopted when the one that is named is gone', async () => {
+    const source = filled();
+    const directory = temporary();
+    await backUpRaw(source, directory);
+    const path = join(directory, BUCKET, 'manifest.json');
+    const older = readFileSync(path);
+    source.add(`late v=true ${daysAgo(2)}`);
+    await backUpRaw(source, directory);
+    writeFileSync(path, older);
+    const before = source.sorted();
+    source.remove(() => true);
+    expect(await backUpRaw(source, directory)).toMatchObject({ copied: [], faults: [], missing: 31 });
+    expect(copiedLines(directory)).toEqual(before);
+  });
+
+  test('goes when its day has another one', async () => {
+    const source = filled();
+    const directory = temporary();
+    await backUpRaw(source, directory);
+    const files = filesOf(directory);
+    writeFileSync(join(directory, BUCKET, `${dayText(2)}.000000000000.lp.gz`), 'whatever');
+    await backUpRaw(source, directory);
+    expect(filesOf(directory)).toEqual(files);
   });
 });
 
@@ -268,6 +395,8 @@ describe('what is kept', () => {
       const file = filesOf(directory).find((name) => name.startsWith(dayText(days))) ?? '';
       flip(join(directory, BUCKET, file), 40);
     }
+    // Or they would be mended.
+    source.remove(() => true);
     const report = await backUpRaw(source, directory, { keep: 1 });
     expect(report.removed).toEqual([dayText(2)]);
     expect((await listCopies({ directory }))[0]?.days.map(({ day }) => day)).toEqual([dayText(5), dayText(1)]);

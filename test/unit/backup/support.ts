@@ -40,7 +40,7 @@ export async function backUpRaw(
   more: Partial<BackupOptions> = {},
 ): Promise<BucketReport> {
   const buckets = new Map([[BUCKET, { retention: 10 * 86_400 }]]);
-  const [report] = await backUp({ source, directory, buckets, keep: 0, signal: never, ...more });
+  const [report] = await backUp({ source, place: 'house', directory, buckets, keep: 0, signal: never, ...more });
   if (!report) throw new Error('no report');
   return report;
 }

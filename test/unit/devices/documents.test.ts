@@ -41,4 +41,11 @@ describe('the devices', () => {
       device: 'house/kitchen',
     });
   });
+
+  it.each(['micropython', 'arduino'])('in %s have no placeholder that is a key', (language) => {
+    const text = readFileSync(join(root, `examples/devices/${language}/README.md`), 'utf8');
+    const [, placeholder = ''] = /KEY\b.*?"(.*?)"/.exec(text) ?? [];
+    expect(placeholder).not.toBe('');
+    expect(Buffer.from(placeholder, 'base64').toString('base64')).not.toBe(placeholder);
+  });
 });

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { PackError } from '../../../nodes/lib/errors';
-import { lineOf, nameFault } from '../../../nodes/lib/influx/line-protocol';
+import { lineOf, lineOfNew, nameFault } from '../../../nodes/lib/influx/line-protocol';
 import { bodyForVersion3 } from '../../../nodes/lib/influx/line-for-version-3';
 import { parseLine } from '../../../nodes/lib/influx/parse-line';
 import type { FieldValue, Point } from '../../../nodes/lib/point';
@@ -118,6 +118,15 @@ describe('lineOf', () => {
       ['constructor', 'c'],
     ]);
   });
+});
+
+test.each([
+  point({ measurement: '_series' }),
+  point({ tags: { _tagKey: 'x' } }),
+  point({ fields: { _name: { type: 'float', value: 1 } } }),
+])('a new point has no name that starts with _ (%#)', (bad) => {
+  expect(() => lineOfNew(bad)).toThrow(/starts with _/);
+  expect(lineOf(bad)).toContain('_');
 });
 
 describe('nameFault', () => {

@@ -7,18 +7,24 @@ import { connect } from '../../../nodes/lib/influx/connect';
 import type { ConnectOptions, InfluxServer } from '../../../nodes/lib/influx/server';
 import { until } from '../../support/until';
 
-/** A document of one series with as many rows as times. */
-function documentOf(times: number[], tags: Record<string, string> = {}): Buffer {
+/** A document of one series with as many rows as times; `partial`: what says that more follows. */
+function documentOf(times: number[], tags: Record<string, string> = {}, partial?: 'result' | 'series'): Buffer {
   const parts: Buffer[] = [];
   const text = (value: string): number => parts.push(Buffer.of(0xd9, value.length), Buffer.from(value));
   const head = (type: number, count: number): number => parts.push(Buffer.of(type + count));
+  const mark = (): void => {
+    text('partial');
+    parts.push(Buffer.of(0xc3));
+  };
   head(0x80, 1);
   text('results');
   head(0x90, 1);
-  head(0x80, 1);
+  head(0x80, partial === 'result' ? 2 : 1);
+  if (partial === 'result') mark();
   text('series');
   head(0x90, 1);
-  head(0x80, 4);
+  head(0x80, partial === 'series' ? 5 : 4);
+  if (partial === 'series') mark();
   text('name');
   text('m');
   text('tags');
@@ -112,6 +118,27 @@ test('documents that come in pieces, some of one series', async () => {
     { tags: {}, times: [1n], more: false },
   ]);
 });
+
+test.each(['result', 'series'] as const)(
+  'an answer without a length that ends before its last %s does',
+  async (part) => {
+    handle = (response) => {
+      response.shouldKeepAlive = false;
+      response.useChunkedEncodingByDefault = false;
+      response.write(documentOf([1, 2], { a: 'x' }, part));
+      response.end(documentOf([3], { a: 'x' }, part));
+    };
+    await expect(read()).rejects.toMatchObject({
+      code: 'unreachable',
+      message: 'the answer breaks off before its end',
+    });
+    handle = (response) => {
+      response.write(documentOf([1, 2], { a: 'x' }, part));
+      response.end(documentOf([3], { a: 'x' }));
+    };
+    expect(await read()).toHaveLength(2);
+  },
+);
 
 test('an answer may take longer than the time-out as long as it goes on', async () => {
   open({ timeout: 200 });

@@ -75,6 +75,11 @@ describe('a message that is signed', () => {
     ['unregistered', 'elsewhere', {}],
     ['unregistered', `${VALVE}/ack`, { id: 'x' }],
     ['unregistered', 'actions/+/d1/valve', { position: 1 }],
+    ['unregistered', 'actions/hall/d1\r/valve', { position: 1 }],
+    ['unregistered', 'actions/hall/d\u0085/valve', { position: 1 }],
+    ['unregistered', 'actions/hall/\ud800/valve', { position: 1 }],
+    ['unregistered', 'actions/hall/\uffff/valve', { position: 1 }],
+    ['unregistered', `actions/hall/${'é'.repeat(32_760)}/valve`, { position: 1 }],
     ['unregistered', 'actions/hall/d1\\/valve', { position: 1 }],
     ['invalid-payload', VALVE, { position: 'open' }],
     ['invalid-payload', VALVE, {}],
@@ -113,6 +118,13 @@ describe('answers', () => {
     expect(judged('actions/hall/gone/valve/ack')).toMatchObject({ ok: false, code: 'no-key' });
     expect(judged(VALVE)).toMatchObject({ ok: false, code: 'unregistered' });
     expect(judged(`${VALVE}/ack`, true)).toMatchObject({ ok: false, code: 'retained' });
+  });
+
+  test('are not the action itself, sent back by somebody who can read it', () => {
+    const judge = new AnswerJudge({ registry: () => registry, keyring, now: () => NOW });
+    const bytes = Buffer.from(signed(VALVE, { position: 1 }).message);
+    const verdict = judge.judge({ topic: `${VALVE}/ack`, bytes, isRetained: false });
+    expect(verdict).toMatchObject({ ok: false, code: 'not-an-answer' });
   });
 });
 

@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import type { IPublishPacket } from 'mqtt';
 import { Packets, type PacketChange } from '../../../nodes/lib/mqtt/packets';
 import { Store, type StoreOperation } from '../../../nodes/lib/store/store';
@@ -26,14 +26,17 @@ beforeEach(async () => {
   [changes, stored, failures] = [[], [], []];
 });
 
-afterEach(() => store.close());
+afterEach(async () => {
+  vi.restoreAllMocks();
+  await store.close();
+});
 
 function load(): Promise<Packets> {
   return Packets.load(store, 'broker', owner, (error) => failures.push(error));
 }
 
 /** Publishes as MQTT.js does: the packet is put within the call. Resolves when it may go out. */
-function publish(packets: Packets, id: number, message: string, qos: 1 | 2 = 2): Promise<void> {
+function publish(packets: Packets, id: number, message: string, qos: 1 | 2 = 2, expiresIn?: number): Promise<void> {
   return new Promise((resolve) => {
     const client = {
       publish: (topic: string, payload: string) => {
@@ -49,7 +52,14 @@ function publish(packets: Packets, id: number, message: string, qos: 1 | 2 = 2):
         packets.put(packet, () => resolve());
       },
     };
-    const isTaken = packets.publish(client as never, message, `topic/${message}`, `payload of ${message}`, qos);
+    const isTaken = packets.publish(
+      client as never,
+      message,
+      `topic/${message}`,
+      `payload of ${message}`,
+      qos,
+      expiresIn,
+    );
     expect(isTaken).toBe(true);
   });
 }
@@ -84,6 +94,19 @@ describe('packets that the broker has not finished', () => {
     expect(after.messages()).toEqual(['a', 'b', 'c']);
     expect([3, 5, 9, 4].map((id) => after.has(id))).toEqual([true, true, true, false]);
     expect((await store.get('test/a'))?.toString()).toBe('released');
+  });
+
+  test('are sent again with what is left of the time for which they may be delivered, and no less than a second', async () => {
+    const sent = Date.now();
+    vi.spyOn(Date, 'now').mockReturnValue(sent);
+    await publish(await load(), 1, 'a', 2, 60);
+    const left = async (after: number): Promise<unknown> => {
+      vi.spyOn(Date, 'now').mockReturnValue(sent + after);
+      const [packet] = await replayed(await load());
+      return (packet as IPublishPacket).properties;
+    };
+    expect(await left(20_500)).toEqual({ messageExpiryInterval: 40 });
+    expect(await left(100_000)).toEqual({ messageExpiryInterval: 1 });
   });
 
   test('are passed over when nobody can read them', async () => {
@@ -125,7 +148,7 @@ describe('packets that the broker has not finished', () => {
     await publish(packets, 2, 'released');
     await publish(packets, 3, 'alarm', 1);
     await release(packets, 2);
-    expect(packets.loseSession()).toEqual([1, 2]);
+    expect(packets.loseSession('forgotten')).toEqual([1, 2]);
     // Not replayed, though the store has not forgotten them yet; nor is their id given to another packet.
     expect(packets.has(1)).toBe(true);
     expect(await replayed(packets)).toMatchObject([{ messageId: 3 }]);
@@ -153,6 +176,58 @@ describe('packets that the broker has not finished', () => {
     await finish(packets, 4);
     const ends = changes.filter((change) => !/ (sent|released)$/.test(change));
     expect(ends).toEqual(['refused refused', 'repeated finished', 'unknown lost', 'unheard finished']);
+  });
+
+  test('are lost when a second copy is refused, as the first may be there, and when their id is in use', async () => {
+    const packets = await load();
+    await publish(packets, 1, 'second copy');
+    await publish(packets, 2, 'alarm', 1);
+    packets.disconnected();
+    await publish(packets, 3, 'first copy');
+    await publish(packets, 4, 'in use');
+    for (const [id, reasonCode] of [
+      [1, 0x97],
+      [2, 0x97],
+      [3, 0x97],
+      [4, 0x91],
+    ] as const) {
+      packets.answered(id, reasonCode);
+      await finish(packets, id);
+    }
+    expect(stored.slice(4)).toEqual(['second copy lost', 'alarm refused', 'first copy refused', 'in use lost']);
+    const found = await load();
+    await publish(found, 5, 'found');
+    const again = await load();
+    again.answered(5, 0x87);
+    await finish(again, 5);
+    expect(stored.at(-1)).toBe('found lost');
+  });
+
+  test('of another session are lost at QoS 2, and stay with it at QoS 1', async () => {
+    const first = await load();
+    first.belongTo('one');
+    await publish(first, 1, 'a');
+    await publish(first, 2, 'b');
+    await release(first, 2);
+    await publish(first, 3, 'alarm', 1);
+    const same = await load();
+    same.belongTo('one');
+    expect(await replayed(same)).toHaveLength(3);
+    const other = await load();
+    other.belongTo('other');
+    expect(await replayed(other)).toMatchObject([{ messageId: 3 }]);
+    expect(stored.slice(-2)).toEqual(['a lost', 'b lost']);
+  });
+
+  test('are withdrawn when the broker has come to take less', async () => {
+    const packets = await load();
+    await publish(packets, 1, 'short');
+    await publish(packets, 2, 'x'.repeat(200));
+    await publish(packets, 3, 'y'.repeat(200));
+    await release(packets, 3);
+    expect(packets.withdrawLarger(100)).toEqual([2]);
+    expect(await replayed(packets)).toMatchObject([{ messageId: 1 }, { cmd: 'pubrel', messageId: 3 }]);
+    expect(stored.at(-1)).toBe(`${'x'.repeat(200)} withdrawn`);
   });
 
   test('are not handed on when the store has failed, which is reported', async () => {

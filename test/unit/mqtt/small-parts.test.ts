@@ -1,8 +1,11 @@
+import { cpSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { ownClientId } from '../../../nodes/lib/mqtt/client-id';
 import { connectionWords } from '../../../nodes/lib/mqtt/connection-words';
+import { Culprits } from '../../../nodes/lib/mqtt/culprit';
 import { LARGEST_PACKET_ID, PacketIds } from '../../../nodes/lib/mqtt/packet-ids';
 import { refusalOf } from '../../../nodes/lib/mqtt/refusal';
+import { isUnheard } from '../../../nodes/lib/mqtt/session-proof';
 import { TakeoverDetector } from '../../../nodes/lib/mqtt/takeover';
 import { Store } from '../../../nodes/lib/store/store';
 import { tempDirectory } from '../../support/temp';
@@ -57,6 +60,58 @@ describe('the takeover detector', () => {
   });
 });
 
+describe('what makes the broker close the connection', () => {
+  const end = (culprits: Culprits, what: string | number, lasted: number): string | number | undefined => {
+    culprits.sent(what, 0);
+    return culprits.ended(lasted, false);
+  };
+
+  test('is the same thing three times in a row, right after it was sent', () => {
+    const culprits = new Culprits();
+    expect([end(culprits, 5, 10), end(culprits, 5, 900), culprits.ended(20, false), end(culprits, 5, 10)]).toEqual([
+      undefined,
+      undefined,
+      undefined,
+      5,
+    ]);
+    // It starts anew.
+    expect(end(culprits, 5, 10)).toBeUndefined();
+  });
+
+  test('is what is never answered, however long that is waited for', () => {
+    const culprits = new Culprits();
+    const ends = [1, 2, 3].map(() => {
+      culprits.sent('proof', 0);
+      return culprits.ended(30_000, true);
+    });
+    expect(ends).toEqual([undefined, undefined, 'proof']);
+  });
+
+  test('is nothing that was answered, nor what was under way when a link broke by chance', () => {
+    const culprits = new Culprits();
+    const chance = [1, 2, 1, 2, 1, 1].map((what) => end(culprits, what, 10));
+    culprits.sent(1, 0);
+    culprits.answered(1);
+    const answered = culprits.ended(10, false);
+    const slow = [1, 1].map((what) => end(culprits, what, 10));
+    expect([...chance, answered, ...slow, end(culprits, 1, 5000), end(culprits, 1, 10)]).toEqual(
+      Array(11).fill(undefined),
+    );
+  });
+});
+
+describe('an attempt to connect', () => {
+  const fault = (syscall: string): Error => Object.assign(new Error('no'), { syscall });
+
+  test('is unheard of where there was no connection', () => {
+    expect(isUnheard(fault('connect'))).toBe(true);
+    expect(isUnheard(fault('getaddrinfo'))).toBe(true);
+    expect(isUnheard(new AggregateError([fault('connect'), fault('connect')]))).toBe(true);
+    expect(isUnheard(fault('read'))).toBe(false);
+    expect(isUnheard(new Error('connack timeout'))).toBe(false);
+  });
+});
+
 describe('the client id', () => {
   test('is the same for the same installation and broker, and fits every broker', async () => {
     const directory = tempDirectory('client-id');
@@ -71,6 +126,22 @@ describe('the client id', () => {
     await elsewhere.close();
     expect(first).toMatch(/^[0-9a-zA-Z]{23}$/);
     expect(other).not.toBe(first);
+  });
+
+  test('is another one in a copy of the store, whose sessions are those of the original', async () => {
+    const directory = tempDirectory('client-id');
+    const store = await Store.open(directory);
+    const original = await ownClientId(store, 'broker');
+    await store.close();
+    const copy = tempDirectory('client-id');
+    cpSync(directory, copy, { recursive: true });
+    const copied = await Store.open(copy);
+    const own = await ownClientId(copied, 'broker');
+    await copied.close();
+    expect(own).not.toBe(original);
+    const again = await Store.open(copy);
+    expect(await ownClientId(again, 'broker')).toBe(own);
+    await again.close();
   });
 });
 
@@ -109,6 +180,7 @@ describe('what an operator is told', () => {
 
   test('of a refusal, and whether it passes', () => {
     expect(refusalOf(0x87)).toEqual({ reason: 'the broker refused it: Not authorized', isPassing: false });
+    expect(refusalOf(0x91)).toMatchObject({ isPassing: false });
     expect(refusalOf(0x97)).toEqual({ reason: 'the broker refused it: Quota exceeded', isPassing: true });
     expect(refusalOf(0xff).reason).toMatch(/reason code 255/);
   });

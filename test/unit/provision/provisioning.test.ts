@@ -18,6 +18,10 @@ class FakeKeeper implements BucketKeeper {
   /** What was asked for. */
   readonly changes: string[] = [];
   gate: Promise<void> = Promise.resolve();
+  /** It can no longer be looked at once a change was sent. */
+  blind = false;
+  /** The change is made, and its answer lost. */
+  losesAnswer = false;
   fault: ((name: string) => Error | undefined) | undefined;
 
   look() {
@@ -25,6 +29,7 @@ class FakeKeeper implements BucketKeeper {
   }
 
   find(name: string): Promise<FoundBucket | undefined> {
+    if (this.blind && this.changes.length > 0) return Promise.reject(new ProvisionError('InfluxDB is gone'));
     return Promise.resolve(this.buckets.get(name));
   }
 
@@ -34,6 +39,7 @@ class FakeKeeper implements BucketKeeper {
     const fault = this.fault?.(name);
     if (fault) throw fault;
     this.buckets.set(name, { name, ...retention });
+    if (this.losesAnswer) throw new ProvisionError('no answer within 5 s');
   }
 
   change({ name }: FoundBucket, retention: Retention): Promise<void> {
@@ -107,4 +113,43 @@ test.each([
   [0, 7 * DAY],
 ])('a retention of %i s has shard groups of %i s', (retention, shard) => {
   expect(shardFor(retention)).toBe(shard);
+});
+
+test('a change of which the answer is lost was made all the same', async () => {
+  const { keeper } = setUp([]);
+  keeper.losesAnswer = true;
+  const provisioner = new KeeperProvisioner(keeper);
+  const plan = await provisioner.plan(new Map(['a', 'b'].map((name) => [name, { retention: DAY }])));
+  const report = await provisioner.apply(plan, { allowShorten: false });
+  expect(report.failure).toBeUndefined();
+  expect(report.items.map(({ outcome }) => outcome)).toEqual(['done', 'done']);
+});
+
+test.each([
+  [false, 'InfluxDB is gone'],
+  [true, 'no answer within 5 s'],
+])('nobody says that nothing was changed when that is not known (answer lost: %s)', async (losesAnswer, words) => {
+  const { keeper } = setUp([]);
+  Object.assign(keeper, { losesAnswer, blind: true });
+  const provisioner = new KeeperProvisioner(keeper);
+  const plan = await provisioner.plan(new Map(['a', 'b'].map((name) => [name, { retention: DAY }])));
+  const report = await provisioner.apply(plan, { allowShorten: false });
+  expect(report.items.map(({ outcome }) => outcome)).toEqual(['failed', 'untried']);
+  expect(report.failure).toBe(
+    `"a": ${words}; it is not known whether it was changed: send plan. Not changed either: "b". Nothing else was changed`,
+  );
+});
+
+test('shard groups of a length set by hand are drift, and are set right', async () => {
+  const { keeper } = setUp([]);
+  const provisioner = new KeeperProvisioner(keeper);
+  const buckets = new Map([['a', { retention: 30 * DAY }]]);
+  keeper.buckets.set('a', { name: 'a', retention: 30 * DAY, shard: 30 * DAY });
+  const plan = await provisioner.plan(buckets);
+  expect(plan.items).toMatchObject([
+    { state: 'different', change: 'reshard', note: 'its shard groups are to be of 1d each' },
+  ]);
+  await provisioner.apply(plan, { allowShorten: false });
+  expect(keeper.buckets.get('a')).toMatchObject({ retention: 30 * DAY, shard: DAY });
+  expect((await provisioner.plan(buckets)).items).toMatchObject([{ state: 'same', change: 'none' }]);
 });

@@ -4,10 +4,10 @@
 
 #include "iot_payload.h"
 
-static bool find(const iot_performed *performed, const uint8_t id[16], size_t *slot) {
+static bool find(const iot_performed *performed, const uint8_t hash[IOT_ACTION_HASH_BYTES], size_t *slot) {
   for (*slot = 0; *slot < performed->count; (*slot)++) {
     const iot_action_record *record = &performed->records[*slot];
-    if (record->state != IOT_FREE && memcmp(record->id, id, sizeof record->id) == 0) return true;
+    if (record->state != IOT_FREE && memcmp(record->hash, hash, sizeof record->hash) == 0) return true;
   }
   return false;
 }
@@ -34,6 +34,21 @@ static bool store(iot_performed *performed, size_t slot, const iot_action_record
   return true;
 }
 
+/* Finds out what became of each interrupted action; false where that could not be stored. */
+static bool settle(iot_performed *performed) {
+  for (size_t slot = 0; slot < performed->count; slot++) {
+    iot_action_record record = performed->records[slot];
+    if (record.state != IOT_BEGUN) continue;
+    switch (performed->was_performed(performed->context, record.hash)) {
+      case IOT_WAS_PERFORMED: record.state = IOT_DONE; break;
+      case IOT_WAS_NOT_PERFORMED: record.state = IOT_FREE; break;
+      default: record.state = IOT_UNKNOWN;
+    }
+    if (!store(performed, slot, &record)) return false;
+  }
+  return true;
+}
+
 iot_decision iot_action_receive(iot_performed *performed, const char *message, size_t length, const uint8_t *key,
                                 size_t key_length, int64_t now, iot_action *action) {
   iot_action_record record;
@@ -49,14 +64,16 @@ iot_decision iot_action_receive(iot_performed *performed, const char *message, s
   iot_sha256_start(&sha);
   iot_sha256_update(&sha, action->id, strlen(action->id));
   iot_sha256_finish(&sha, digest);
-  memcpy(record.id, digest, sizeof record.id);
-  action->expired = now >= record.expires;
+  memcpy(action->hash, digest, sizeof action->hash);
+  memcpy(record.hash, digest, sizeof record.hash);
 
-  if (find(performed, record.id, &action->slot)) {
+  if (find(performed, action->hash, &action->slot) && performed->records[action->slot].state == IOT_DONE)
+    return IOT_AGAIN;
+  if (!settle(performed)) return IOT_NOT_STORED;
+  if (find(performed, action->hash, &action->slot))
     return performed->records[action->slot].state == IOT_DONE ? IOT_AGAIN : IOT_INTERRUPTED;
-  }
   if (verified.seconds > now + IOT_FUTURE_SECONDS) return IOT_FUTURE;
-  if (action->expired) return IOT_EXPIRED;
+  if (now >= record.expires) return IOT_EXPIRED;
   if (!find_free(performed, now, &action->slot)) return IOT_FULL;
   record.state = IOT_BEGUN;
   return store(performed, action->slot, &record) ? IOT_PERFORM : IOT_NOT_STORED;

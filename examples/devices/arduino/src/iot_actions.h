@@ -13,11 +13,15 @@
 /* How far the clocks of sender and device may be apart. */
 #define IOT_FUTURE_SECONDS 60
 
-enum { IOT_FREE, IOT_BEGUN, IOT_DONE };
+/* What stands for an id: the first half of its SHA-256. */
+#define IOT_ACTION_HASH_BYTES 16
+
+/* IOT_UNKNOWN: begun, and the hardware could not tell whether it was performed. */
+enum { IOT_FREE, IOT_BEGUN, IOT_DONE, IOT_UNKNOWN };
 
 /* What is remembered of one action. All zero: a free slot. */
 typedef struct {
-  uint8_t id[16]; /* the first half of its SHA-256 */
+  uint8_t hash[IOT_ACTION_HASH_BYTES];
   int64_t expires;
   uint8_t state;
 } iot_action_record;
@@ -26,33 +30,39 @@ typedef struct {
    the new one (NVS and littlefs keep that promise). False: it could not be stored. */
 typedef bool (*iot_store)(void *context, size_t slot, const iot_action_record *record);
 
+typedef enum { IOT_WAS_NOT_PERFORMED, IOT_WAS_PERFORMED, IOT_NOBODY_KNOWS } iot_outcome;
+
+/* Asks the hardware about an action that a reset or an error has interrupted. It is asked before any other action begins:
+   afterwards the hardware shows what that one did. */
+typedef iot_outcome (*iot_ask)(void *context, const uint8_t hash[IOT_ACTION_HASH_BYTES]);
+
 /* The memory of a device that acts. At start the sketch loads `records` from where `store` has put them. */
 typedef struct {
   iot_action_record *records;
   size_t count;
   iot_store store;
+  iot_ask was_performed;
   void *context;
 } iot_performed;
 
 typedef enum {
   IOT_PERFORM,     /* perform it now, then iot_action_done(), then acknowledge */
   IOT_AGAIN,       /* performed before: acknowledge again */
-  IOT_INTERRUPTED, /* begun before a reset. Performed? Then iot_action_done() and acknowledge. Not performed? Then as
-                      IOT_PERFORM, unless `expired`. Who cannot tell does nothing. */
+  IOT_INTERRUPTED, /* begun before, and nobody knows whether it was performed: do nothing */
   IOT_EXPIRED,
   IOT_FUTURE,    /* signed in the future: check the clocks */
   IOT_FULL,      /* every slot holds an action that has not expired */
   IOT_NO_ACTION, /* no id, or no expires */
   IOT_NOT_VERIFIED,
-  IOT_NOT_STORED
+  IOT_NOT_STORED /* this action, or what became of one before it: do nothing, it comes again */
 } iot_decision;
 
 typedef struct {
   const char *payload; /* within the message */
   size_t length;
   char id[IOT_ACTION_ID_SIZE];
+  uint8_t hash[IOT_ACTION_HASH_BYTES];
   size_t slot;
-  bool expired;
 } iot_action;
 
 /* What to do about a received message. `now`: seconds since 1970. */

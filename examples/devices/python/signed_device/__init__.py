@@ -1,16 +1,18 @@
 """Signed messages and actions for devices that talk to node-red-contrib-mqtt2influx."""
 
 from .actions import ActionReceiver, Received
-from .message import Rejected, Verified, device_key, sign, stamped, verify
-from .performed import PerformedActions
+from .message import Rejected, Verified, device_key, read_key, sign, stamped, verify
+from .performed import InUse, PerformedActions
 
 __all__ = [
     "ActionReceiver",
+    "InUse",
     "PerformedActions",
     "Received",
     "Rejected",
     "Verified",
     "device_key",
+    "read_key",
     "sign",
     "stamped",
     "verify",

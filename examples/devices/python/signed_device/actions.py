@@ -4,7 +4,7 @@ import time
 from typing import Any, Callable, Dict, NamedTuple, Optional
 
 from .message import Rejected, sign, stamped, verify
-from .performed import PerformedActions
+from .performed import DONE, UNKNOWN, PerformedActions
 
 # How far the clocks of sender and device may be apart.
 FUTURE_SECONDS = 60
@@ -22,8 +22,9 @@ class ActionReceiver:
     """Performs each action once, however often its message comes.
 
     `perform(payload)` does it, and raises where it cannot; then there is no answer, and the action may come again.
-    `was_performed(payload)` is asked about an action that a crash or an error interrupted: True, False, or None where the
-    hardware cannot tell. Without it nobody can, and such an action is neither performed again nor acknowledged.
+    `was_performed(id)` is asked about an action that a crash or an error interrupted: True, False, or None where the
+    hardware cannot tell. Without it nobody can, and such an action is neither performed again nor acknowledged. It is asked
+    before any other action begins: afterwards the hardware shows what that one did.
     `answer(payload)` gives more members for the acknowledgement.
     """
 
@@ -32,7 +33,7 @@ class ActionReceiver:
         key: bytes,
         performed: PerformedActions,
         perform: Callable[[Dict[str, Any]], None],
-        was_performed: Callable[[Dict[str, Any]], Optional[bool]] = lambda payload: None,
+        was_performed: Callable[[str], Optional[bool]] = lambda action: None,
         answer: Callable[[Dict[str, Any]], Dict[str, Any]] = lambda payload: {},
         now: Callable[[], float] = time.time,
     ):
@@ -55,27 +56,27 @@ class ActionReceiver:
         if not isinstance(action, str) or action == "" or type(expires) is not int:
             return Received("invalid", "no id, or no expires")
 
-        entry = self._performed.get(action)
-        if entry is not None and entry.done:
+        if self._performed.state(action) != DONE:
+            self._settle()
+        state = self._performed.state(action)
+        if state == DONE:
             # The answer to the first copy may have been lost.
             return self._acknowledged("again", payload)
-        interrupted = entry is not None
-        if interrupted:
-            was_performed = self._was_performed(payload)
-            if was_performed is None:
-                return Received("interrupted", "nobody knows whether it was performed")
-            if was_performed:
-                self._performed.done(action)
-                return self._acknowledged("again", payload)
+        if state == UNKNOWN:
+            return Received("interrupted", "nobody knows whether it was performed")
         if payload["ts"] > self._now() + FUTURE_SECONDS:
             return Received("future", "signed in the future: check the clocks")
         if self._now() >= expires:
             return Received("expired", f"expired {self._now() - expires:.0f} s ago")
-        if not interrupted:
-            self._performed.begin(action, expires)
+        self._performed.begin(action, expires)
         self._perform(payload)
         self._performed.done(action)
         return self._acknowledged("performed", payload)
+
+    def _settle(self) -> None:
+        """Finds out what became of each interrupted action, and keeps it. Where that fails, nothing new may begin."""
+        for action in self._performed.interrupted():
+            self._performed.settle(action, self._was_performed(action))
 
     def _acknowledged(self, code: str, payload: Dict[str, Any]) -> Received:
         acknowledgement = stamped({**self._answer(payload), "id": payload["id"]})

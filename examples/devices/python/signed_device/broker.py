@@ -1,8 +1,6 @@
 """The options that the devices have in common: their place, their key, and the connection to the broker."""
 
 import argparse
-import base64
-import binascii
 import logging
 import os
 import secrets
@@ -13,7 +11,7 @@ import paho.mqtt.client as mqtt
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
-from .message import device_key
+from .message import device_key, read_key
 
 log = logging.getLogger("device")
 
@@ -67,16 +65,13 @@ def _key_of(arguments: argparse.Namespace) -> bytes:
     if arguments.master_secret:
         return device_key(arguments.master_secret.encode("utf-8"), f"{arguments.site}/{arguments.device}")
     if arguments.key_file:
-        with open(arguments.key_file, encoding="ascii") as file:
+        with open(arguments.key_file, encoding="ascii", errors="replace") as file:
             text = file.read().strip()
     else:
         text = os.environ.get("DEVICE_KEY", "")
     if not text:
         raise ValueError("no key: give --key-file, --shared-secret or --master-secret, or set DEVICE_KEY")
-    try:
-        return base64.b64decode(text, validate=True)
-    except binascii.Error:
-        raise ValueError("the key is not base64") from None
+    return read_key(text)
 
 
 def make_client(arguments: argparse.Namespace, keep_session: bool) -> mqtt.Client:

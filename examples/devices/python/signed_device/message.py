@@ -18,6 +18,7 @@ MAXIMUM_BYTES = 65_536
 # Levels of arrays and objects within a member of the message; the payload itself is the first.
 MAXIMUM_DEPTH = 32
 MAXIMUM_INTEGER_DIGITS = 4300
+FEWEST_KEY_BYTES = 16
 # The last moment that 64-bit nanoseconds hold, which is what InfluxDB stores.
 LAST_MOMENT = (9_223_372_036, 854_775_806)
 
@@ -55,11 +56,25 @@ def sign(payload: Dict[str, Any], key: bytes) -> str:
 
 def device_key(master: bytes, device: str) -> bytes:
     """The key of one device when the keyring's secret is a master: HMAC-SHA-256(master, device id)."""
-    return hmac.new(master, device.encode("utf-8"), hashlib.sha256).digest()
+    return _digest(device, master)
+
+
+def read_key(text: str) -> bytes:
+    """A device's key as the keyring's dialog shows it. Raises ValueError where something is mistyped or missing."""
+    try:
+        key = base64.b64decode(text, validate=True)
+    except ValueError:
+        raise ValueError("the key is not base64") from None
+    if base64.b64encode(key).decode("ascii") != text:
+        raise ValueError("the key is not base64")
+    if len(key) < FEWEST_KEY_BYTES:
+        raise ValueError(f"the key has {len(key)} bytes, it needs {FEWEST_KEY_BYTES} at least")
+    return key
 
 
 def verify(message: bytes, key: bytes) -> Verified:
-    """The payload of a message that was signed with this key. Raises Rejected for every other message."""
+    """The payload of a message that was signed with this key. Raises Rejected for every other message, and a ValueError
+    where the key is empty."""
     if len(message) > MAXIMUM_BYTES:
         raise Rejected("malformed", f"more than {MAXIMUM_BYTES} bytes")
     try:
@@ -83,6 +98,9 @@ def verify(message: bytes, key: bytes) -> Verified:
 
 
 def _digest(text: str, key: bytes) -> bytes:
+    if not key:
+        # Everybody knows this one.
+        raise ValueError("the key is empty")
     return hmac.new(key, text.encode("utf-8"), hashlib.sha256).digest()
 
 

@@ -3,69 +3,106 @@
 import json
 import os
 import time
-from typing import Callable, Dict, NamedTuple, Optional
+from typing import Callable, Dict, List, NamedTuple, Optional
 
-# A performed action is remembered for so long after it has expired, in case the clock is set back.
+try:
+    import fcntl
+except ImportError:  # Windows.
+    fcntl = None
+
+# An action is remembered for so long after it has expired, in case the clock is set back.
 KEPT_SECONDS = 86_400
+# A file of fewer lines is not written anew.
+FEWEST_LINES = 1000
+
+BEGUN = "begun"
+DONE = "done"
+# Begun, and the hardware could not tell whether it was performed.
+UNKNOWN = "unknown"
+NOT_PERFORMED = "not performed"
+
+
+class InUse(Exception):
+    """Another process has the same memory: two that act upon the same messages would perform each action twice."""
 
 
 class Entry(NamedTuple):
     expires: int
-    done: bool
+    state: str
 
 
 class PerformedActions:
     """A file with a line for each step: an action begins, an action is done. Each line is on the disk (fsync) when the
     method returns. Raises OSError where that is not possible: then the action must not be performed, or not be
-    acknowledged."""
+    acknowledged. Raises InUse where another process has opened the same file."""
 
     def __init__(self, path: str, now: Callable[[], float] = time.time):
         self._path = path
         self._now = now
         self._file: Optional[int] = None
-        self._entries: Dict[str, Entry] = {}
-        self._open()
+        self._lines = 0
+        self._most_lines = 0
+        self._lock = _lock(f"{path}.lock")
+        self._entries = self._read()
+        self._rewrite()
 
-    def get(self, action: str) -> Optional[Entry]:
-        return self._entries.get(action)
+    def state(self, action: str) -> Optional[str]:
+        """BEGUN, DONE or UNKNOWN; None: it may be begun."""
+        entry = self._entries.get(action)
+        return entry.state if entry else None
+
+    def interrupted(self) -> List[str]:
+        """The actions that have begun and have no outcome."""
+        return [action for action, entry in self._entries.items() if entry.state == BEGUN]
 
     def begin(self, action: str, expires: int) -> None:
-        self._write(action, Entry(expires, False))
+        self._write(action, Entry(expires, BEGUN))
 
     def done(self, action: str) -> None:
-        self._write(action, self._entries[action]._replace(done=True))
+        self._write(action, self._entries[action]._replace(state=DONE))
+
+    def settle(self, action: str, was_performed: Optional[bool]) -> None:
+        """Keeps what became of an interrupted action; None: nobody can tell. One that was not performed may be begun again."""
+        state = UNKNOWN if was_performed is None else DONE if was_performed else NOT_PERFORMED
+        self._write(action, self._entries[action]._replace(state=state))
 
     def close(self) -> None:
-        if self._file is not None:
-            os.close(self._file)
-            self._file = None
+        self._close_file()
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
 
     def _write(self, action: str, entry: Entry) -> None:
-        if self._file is None:
-            self._open()
+        if self._file is None or self._lines >= self._most_lines:
+            self._rewrite()
         try:
             _append(self._file, _line(action, entry))
         except OSError:
             # Half a line may be in the file: it is written anew before the next one.
-            self.close()
+            self._close_file()
             raise
-        self._entries[action] = entry
+        self._lines += 1
+        _take(self._entries, action, entry)
 
-    def _open(self) -> None:
-        """Reads the file and writes it anew, without what is long expired and without a line that a crash cut off."""
-        self._entries.update(self._read())
+    def _rewrite(self) -> None:
+        """Writes the file anew, without what is long expired and without what a crash or an error has cut off."""
+        # Whatever goes wrong from here on, the next write tries this again.
+        self._close_file()
         oldest = self._now() - KEPT_SECONDS
-        self._entries = {action: entry for action, entry in self._entries.items() if entry.expires > oldest}
+        entries = {action: entry for action, entry in self._entries.items() if entry.expires > oldest}
         fresh = f"{self._path}.new"
         file = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND, 0o600)
         try:
-            _append(file, b"".join(_line(action, entry) for action, entry in self._entries.items()))
+            _append(file, b"".join(_line(action, entry) for action, entry in entries.items()))
             os.replace(fresh, self._path)
             self._sync_folder()
         except OSError:
             os.close(file)
             raise
         self._file = file
+        self._entries = entries
+        self._lines = len(entries)
+        self._most_lines = max(FEWEST_LINES, 2 * len(entries))
 
     def _read(self) -> Dict[str, Entry]:
         entries: Dict[str, Entry] = {}
@@ -77,8 +114,13 @@ class PerformedActions:
         # What follows the last line feed was never confirmed by fsync, so nothing was done on the strength of it.
         for line in lines[:-1]:
             step = json.loads(line)
-            entries[step["id"]] = Entry(step["expires"], step["done"])
+            _take(entries, step["id"], Entry(step["expires"], step["state"]))
         return entries
+
+    def _close_file(self) -> None:
+        if self._file is not None:
+            os.close(self._file)
+            self._file = None
 
     def _sync_folder(self) -> None:
         if os.name != "posix":
@@ -90,8 +132,28 @@ class PerformedActions:
             os.close(folder)
 
 
+def _lock(path: str) -> Optional[int]:
+    """The lock ends with the process, however it ends. The file stays: removing it would let two in."""
+    if fcntl is None:
+        return None
+    file = os.open(path, os.O_WRONLY | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(file)
+        raise InUse(f"another process performs actions with the same memory: it holds {path}") from None
+    return file
+
+
+def _take(entries: Dict[str, Entry], action: str, entry: Entry) -> None:
+    if entry.state == NOT_PERFORMED:
+        entries.pop(action, None)
+    else:
+        entries[action] = entry
+
+
 def _line(action: str, entry: Entry) -> bytes:
-    return json.dumps({"id": action, "expires": entry.expires, "done": entry.done}).encode("ascii") + b"\n"
+    return json.dumps({"id": action, "expires": entry.expires, "state": entry.state}).encode("ascii") + b"\n"
 
 
 def _append(file: int, lines: bytes) -> None:

@@ -13,6 +13,7 @@ device = Device(
     "house/kitchen",
     device_key(b"example secret, replace it", "house/kitchen"),
     lambda: {"temperature": 20.52, "humidity": 50.0},
+    lambda: True,
     "/flash/",
 )
 device.connect()

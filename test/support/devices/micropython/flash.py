@@ -8,16 +8,14 @@ class File:
         self.descriptor = descriptor
 
     def write(self, text):
-        bridge.write(self.descriptor, text)
+        if bridge.write(self.descriptor, text) < 0:
+            raise OSError(28)
 
     def flush(self):
         bridge.sync(self.descriptor)
 
     def read(self):
         return bridge.read(self.descriptor)
-
-    def __iter__(self):
-        return iter([line + "\n" for line in self.read().split("\n")[:-1]])
 
     def __enter__(self):
         return self
@@ -33,8 +31,11 @@ class Folder:
     def umount(self):
         pass
 
+    def chdir(self, path):
+        pass
+
     def open(self, path, mode):
-        descriptor = bridge.open(path, mode)
+        descriptor = bridge.open(path, mode.replace("b", ""))
         if descriptor < 0:
             raise OSError(2)
         return File(descriptor)

@@ -1,11 +1,15 @@
 // Runs the device code under the MicroPython interpreter.
 //
 //   node run.mjs vectors            answers lines of standard input, as ../vectors.c says
+//   node run.mjs script FOLDER      runs the Python program on standard input, with the modules of a board from stubs/ and
+//                                   FOLDER as its flash
 //   node run.mjs board FOLDER LIMIT the device, with FOLDER as its flash, remembering so many actions; the broker is a pipe, as
-//                                   ../arduino/PubSubClient.h says
-import { closeSync, fsyncSync, openSync, readFileSync, readdirSync, renameSync, writeSync } from 'node:fs';
+//                                   ../arduino/PubSubClient.h says. A file `fault` there says what happens to the memory of
+//                                   actions once the valve has moved: `full`, or `crash`
+import { closeSync, existsSync, fsyncSync, openSync, readFileSync, readdirSync, renameSync, writeSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 
 const here = dirname(fileURLToPath(import.meta.url));
@@ -16,7 +20,10 @@ const { loadMicroPython } = await import(
 );
 
 const [mode, folder, limit] = process.argv.slice(2);
-const python = await loadMicroPython({ stdout: (line) => console.error(line), heapsize: 4 << 20 });
+const python = await loadMicroPython({
+  stdout: (line) => (mode === 'script' ? console.log(line) : console.error(line)),
+  heapsize: 4 << 20,
+});
 
 function copy(from, to) {
   for (const file of readdirSync(from, { withFileTypes: true })) {
@@ -33,6 +40,14 @@ copy(join(root, 'examples/devices/micropython'), '/lib');
 copy(here, '/lib');
 python.runPython("import sys; sys.path.append('/lib')");
 
+/** Whether the disk is full; or it crashes. */
+function isFull() {
+  const fault = join(folder, 'fault');
+  if (!existsSync(fault) || !existsSync(join(folder, 'valve.json'))) return false;
+  if (readFileSync(fault, 'ascii') === 'crash') process.kill(process.pid, 'SIGKILL');
+  return true;
+}
+
 const lines = [];
 python.registerJsModule('bridge', {
   send: (line) => writeSync(1, `${line}\n`),
@@ -47,13 +62,17 @@ python.registerJsModule('bridge', {
     }
   },
   read: (descriptor) => readFileSync(descriptor, 'ascii'),
-  write: (descriptor, text) => writeSync(descriptor, text),
+  write: (descriptor, text) => (isFull() ? -1 : writeSync(descriptor, text)),
   sync: (descriptor) => fsyncSync(descriptor),
   close: (descriptor) => closeSync(descriptor),
   rename: (old, fresh) => renameSync(join(folder, old), join(folder, fresh)),
 });
 
-if (mode === 'vectors') {
+if (mode === 'script') {
+  python.runPython("sys.path.insert(0, '/lib/stubs')");
+  python.runPython(await text(process.stdin));
+  process.exit();
+} else if (mode === 'vectors') {
   const answer = python.pyimport('vectors').answer;
   for await (const line of createInterface({ input: process.stdin })) console.log(answer(line));
 } else {

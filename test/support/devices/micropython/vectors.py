@@ -1,7 +1,7 @@
 # Answers the lines that vectors.c describes, one at a time.
 import binascii
 
-from signed_message import Rejected, _Reader, canonical, sign, verify
+from signed_message import Rejected, _Reader, canonical, read_key, sign, verify
 
 VERDICTS = {"canonical": "verified", "as-sent": "verified as sent"}
 
@@ -11,15 +11,21 @@ def text(field):
 
 
 def shown(answer):
-    return binascii.b2a_base64(answer.encode()).decode().strip()
+    return binascii.b2a_base64(answer).decode().strip()
 
 
 def answer(line):
     command, key, given = line.split(" ")
-    if command == "sign":
-        return shown(sign(_Reader(text(given)).value(32)[0], text(key)))
+    key = text(key)
+    given = text(given)
     try:
-        payload, form = verify(text(given), text(key), 65536)
-        return VERDICTS[form] + " " + shown(canonical(payload))
+        if command == "key":
+            return shown(read_key(given))
+        if command == "sign":
+            return shown(sign(_Reader(given).value(32)[0], key).encode())
+        payload, form = verify(given, key, 65536)
+        return VERDICTS[form] + " " + shown(canonical(payload).encode())
     except Rejected as rejected:
         return rejected.code.replace("-", " ") + " -"
+    except ValueError:
+        return "-" if command != "verify" else "refused -"

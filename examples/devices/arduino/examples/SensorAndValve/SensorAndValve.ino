@@ -38,18 +38,23 @@ double readTemperature() { return 20.5; }
 // Where the valve stands, and which action has put it there: stored as one, so that it can tell after a reset.
 struct ValveState {
   double position;
-  char action[IOT_ACTION_ID_SIZE];
+  uint8_t action[IOT_ACTION_HASH_BYTES];
   uint32_t moves;
 } valve;
 
-bool moveTo(double percent, const char *action) {
+bool moveTo(double percent, const iot_action *action) {
   ValveState next = valve;
   next.position = percent;
   next.moves++;
-  strncpy(next.action, action, sizeof next.action);
+  memcpy(next.action, action->hash, sizeof next.action);
   if (flash.putBytes("valve", &next, sizeof next) != sizeof next) return false;
   valve = next;
   return true;
+}
+
+// It is asked before another action begins, so an interrupted one is the last that moved the valve or was not performed.
+iot_outcome wasPerformed(void *, const uint8_t *hash) {
+  return memcmp(valve.action, hash, sizeof valve.action) == 0 ? IOT_WAS_PERFORMED : IOT_WAS_NOT_PERFORMED;
 }
 
 // ---- the memory of actions, in flash ----
@@ -62,15 +67,21 @@ bool storeRecord(void *, size_t slot, const iot_action_record *record) {
   return flash.putBytes(name, record, sizeof *record) == sizeof *record;
 }
 
-iot_performed performed = {records, REMEMBERED_ACTIONS, storeRecord, NULL};
+iot_performed performed = {records, REMEMBERED_ACTIONS, storeRecord, wasPerformed, NULL};
 
-void loadState() {
+// What is stored must be read: an action that is forgotten is performed again.
+bool load(const char *name, void *value, size_t size) {
+  return !flash.isKey(name) || flash.getBytes(name, value, size) == size;
+}
+
+bool loadState() {
   char name[8];
-  if (flash.isKey("valve")) flash.getBytes("valve", &valve, sizeof valve);
+  if (!flash.begin("actions", false) || !load("valve", &valve, sizeof valve)) return false;
   for (size_t slot = 0; slot < REMEMBERED_ACTIONS; slot++) {
     slotName(slot, name);
-    if (flash.isKey(name)) flash.getBytes(name, &records[slot], sizeof records[slot]);
+    if (!load(name, &records[slot], sizeof records[slot])) return false;
   }
+  return true;
 }
 
 // ---- messages ----
@@ -104,7 +115,7 @@ void acknowledge(const iot_action *action) {
 bool perform(const iot_action *action) {
   double percent;
   if (!iot_get_number(action->payload, action->length, "position", &percent) || percent < 0 || percent > 100) return false;
-  return moveTo(percent, action->id);
+  return moveTo(percent, action);
 }
 
 // Without an answer the action comes again. PubSubClient acknowledges to the broker when this returns.
@@ -112,14 +123,8 @@ void onMessage(char *, uint8_t *message, unsigned int length) {
   iot_action action;
   iot_decision decision = iot_action_receive(&performed, (const char *)message, length, key, keyLength, time(NULL), &action);
   Serial.printf("action: %d\n", decision);
-  bool moved = false;
-  if (decision == IOT_INTERRUPTED) {
-    // Actions are performed one after the other, so this one is the last that moved the valve or has not been performed.
-    moved = strcmp(valve.action, action.id) == 0;
-    if (moved || !action.expired) decision = IOT_PERFORM;
-  }
   if (decision == IOT_PERFORM) {
-    if ((!moved && !perform(&action)) || !iot_action_done(&performed, &action)) return;
+    if (!perform(&action) || !iot_action_done(&performed, &action)) return;
     decision = IOT_AGAIN;
   }
   if (decision == IOT_AGAIN) acknowledge(&action);
@@ -138,11 +143,19 @@ bool connectBroker() {
   return broker.subscribe(ACTION_TOPIC, 1);
 }
 
+// Says it again and again, for whoever opens the serial monitor later.
+void stop(const char *reason) {
+  for (;;) {
+    Serial.printf("stopped: %s\n", reason);
+    delay(5000);
+  }
+}
+
 void setup() {
   Serial.begin(115200);
-  flash.begin("actions", false);
-  loadState();
-  keyLength = iot_base64_decode(KEY, strlen(KEY), key, sizeof key);
+  keyLength = iot_key(KEY, key, sizeof key);
+  if (keyLength == 0) stop("KEY in config.h is not the base64 of 16 to 64 bytes");
+  if (!loadState()) stop("the memory of actions cannot be read");
   WiFi.begin(WIFI_NAME, WIFI_PASSWORD);
   while (WiFi.status() != WL_CONNECTED) delay(100);
   // Signed times, expiry and certificates need the true time.
