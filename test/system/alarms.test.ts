@@ -26,8 +26,8 @@ class Seen {
   readonly #messages: () => AlarmMessage[];
   readonly #texts = new Set<string>();
   #read = 0;
-  /** Ids of alarms that an operator's command was answered for. */
-  readonly answered = new Map<string, number>();
+  /** By whom the commands were that have been answered. After a kill, older answers come again. */
+  readonly #answered = new Set<string>();
 
   constructor({ collector }: Rig) {
     this.#messages = () => collector.messages(alarmLabels.everything) as AlarmMessage[];
@@ -44,9 +44,9 @@ class Seen {
     return this.#texts.size;
   }
 
-  answers(id: string): number {
+  isAnswered(by: string): boolean {
     this.#look();
-    return this.answered.get(id) ?? 0;
+    return this.#answered.has(by);
   }
 
   #look(): void {
@@ -54,9 +54,8 @@ class Seen {
     for (; this.#read < messages.length; this.#read++) {
       const { topic, received, alarm } = messages[this.#read] as AlarmMessage & { received?: unknown };
       if (Buffer.isBuffer(received)) this.#texts.add(`${topic} ${received.toString()}`);
-      else if (received !== undefined || alarm.event === 'acknowledged') {
-        this.answered.set(alarm.id, (this.answered.get(alarm.id) ?? 0) + 1);
-      }
+      else if (received !== undefined) this.#answered.add((received as { by: string }).by);
+      else if (alarm.event === 'acknowledged') this.#answered.add(alarm.by ?? '');
     }
   }
 }
@@ -96,11 +95,11 @@ async function live(rig: Rig, seen: Seen, device: Device, from: number): Promise
     if (random() < 0.2) await publish(sent[Math.floor(random() * sent.length)] ?? message);
     if (random() < 0.1) {
       const id = alarmTopic(device.name);
-      const before = seen.answers(id);
-      const command = JSON.stringify({ acknowledge: id, by: 'Ada' });
+      const by = `${device.name}, ${index}`;
+      const command = JSON.stringify({ acknowledge: id, by });
       await sendUntil(
         () => rig.publisher.publish(OPERATOR_TOPIC, command, { qos: 1 }),
-        () => seen.answers(id) > before,
+        () => seen.isAnswered(by),
       );
       device.history.push({ at: device.history.length, what: 'acknowledge' });
     }
