@@ -248,7 +248,8 @@ export class Aggregator {
       if (began >= until || (rows === undefined && progress.rows !== undefined)) return true;
       if (this.#isClosed() || source.waiting(rule.into) > MOST_WAITING) return false;
       if (!this.#share.allows({ arrived: source.marks.arrived, waiting: source.waiting(rule.bucket) })) return false;
-      const waited = began - Math.min(...group.map(({ firstAt }) => firstAt));
+      // That of all, as the newest is computed first and would never have waited long.
+      const waited = began - due.reduce((least, { firstAt }) => Math.min(least, firstAt), began);
       await this.#compute(rule, marks, group, progress);
       this.#share.took(began, waited);
     }

@@ -18,8 +18,12 @@ export function statementOf(rule: Rule, from: number, to: number, series: Series
   );
 }
 
-/** Series that have more tags than these match as well; what is computed of them is right too. */
+/** InfluxDB 1.6.7 stores these in tags, and cannot parse them in a statement. */
+const UNSPEAKABLE = /[\r\0]/;
+
+/** Series that have more tags than these match as well; what is computed of them, or of all, is right too. */
 function seriesCondition(series: Exclude<SeriesSet, undefined>): string {
+  for (const key of series) if (UNSPEAKABLE.test(key)) return '';
   const alternatives = Array.from(series, (key) => Object.entries(tagsOf(key)));
   if (alternatives.some((tags) => tags.length === 0)) return '';
   const conditions = alternatives.map((tags) =>

@@ -94,6 +94,7 @@ it('reads the fields of a rule, of all series or some, whatever they are called'
   };
   const all = String.raw`SELECT "f", "g\\" FROM "a \"b\"" WHERE time >= 60000000000 AND time < 120000000000`;
   expect(statementOf(rule, MINUTE, 2 * MINUTE, undefined)).toBe(`${all} GROUP BY *`);
+  expect(statementOf(rule, MINUTE, 2 * MINUTE, new Set(['m,d=a\rb', 'm,d=c']))).toBe(`${all} GROUP BY *`);
   expect(statementOf(rule, MINUTE, 2 * MINUTE, new Set(["m,d=a\\ b,e=it's", 'm,d=c']))).toBe(
     String.raw`${all} AND (("d" = 'a b' AND "e" = 'it\'s') OR ("d" = 'c')) GROUP BY *`,
   );
