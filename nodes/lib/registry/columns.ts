@@ -1,5 +1,5 @@
 import type { FieldType } from '../point';
-import { durationText } from './durations';
+import { Contents } from './contents';
 import type { Complain } from './fault';
 import type { TopicEntry } from './registry';
 
@@ -17,25 +17,32 @@ interface Claim {
  * has another type than before, and confuses a tag and a field of one name: so no two topics may disagree.
  */
 export class Columns {
+  private readonly contents = new Contents();
   private readonly claims = new Map<string, Claim>();
-  private readonly windows = new Map<string, { every: number; filter: string }>();
 
   /** Adds what one topic writes; reports where that does not go together with the topics before it, or with itself. */
   add(entry: TopicEntry, fieldsPath: readonly string[], complain: Complain): void {
-    for (const name of Object.keys(entry.tags)) this.claim(entry, entry.bucket, name, 'tag', ['tags', name], complain);
-    for (const { name, type } of entry.format.fields) {
-      this.claim(entry, entry.bucket, name, type, [...fieldsPath, name], complain);
+    if (this.contents.addPoints(entry, complain)) {
+      this.claimTags(entry, entry.bucket, complain);
+      for (const { name, type } of entry.format.fields) {
+        this.claim(entry, entry.bucket, name, type, [...fieldsPath, name], complain);
+      }
     }
-    for (const [index, { every, functions, into, fields }] of entry.aggregates.entries()) {
+    for (const [index, aggregate] of entry.aggregates.entries()) {
       const segments = ['aggregate', index];
-      this.claimWindow(entry, into, every, [...segments, 'every'], complain);
-      for (const name of Object.keys(entry.tags)) this.claim(entry, into, name, 'tag', ['tags', name], complain);
+      if (!this.contents.addWindows(entry, aggregate, segments, complain)) continue;
+      const { functions, into, fields } = aggregate;
+      this.claimTags(entry, into, complain);
       for (const field of fields) {
         for (const result of [...functions, 'count']) {
           this.claim(entry, into, `${field}_${result}`, 'float', [...segments, 'into'], complain);
         }
       }
     }
+  }
+
+  private claimTags(entry: TopicEntry, bucket: string, complain: Complain): void {
+    for (const name of Object.keys(entry.tags)) this.claim(entry, bucket, name, 'tag', ['tags', name], complain);
   }
 
   private claim(
@@ -53,24 +60,6 @@ export class Columns {
     } else if (earlier.type !== type) {
       const where = `measurement "${measurement}" of bucket "${bucket}"`;
       complain(segments, `makes "${name}" a ${type} in ${where}; topic ${earlier.filter} makes it a ${earlier.type}`);
-    }
-  }
-
-  /** Windows of two lengths would overwrite each other wherever both start. */
-  private claimWindow(
-    { filter, measurement }: TopicEntry,
-    into: string,
-    every: number,
-    segments: readonly (string | number)[],
-    complain: Complain,
-  ): void {
-    const key = JSON.stringify([into, measurement]);
-    const earlier = this.windows.get(key);
-    if (earlier === undefined) {
-      this.windows.set(key, { every, filter });
-    } else if (earlier.every !== every) {
-      const where = `measurement "${measurement}" of bucket "${into}"`;
-      complain(segments, `must be ${durationText(earlier.every)}, as topic ${earlier.filter} has it for ${where}`);
     }
   }
 }

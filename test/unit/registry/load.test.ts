@@ -349,13 +349,43 @@ const FAULTY: readonly (readonly [what: string, document: unknown, path: string,
     /"value" a tag .* topic a makes it a float/,
   ],
   [
-    'an aggregate on a field of another type',
+    'a tag named like a result',
+    documentOf({
+      tags: { value_count: 'x' },
+      aggregate: [{ every: '5m', functions: ['max'], into: 'averages' }],
+    }),
+    '/topics/t/aggregate/0/into',
+    /"value_count" a float .* makes it a tag/,
+  ],
+  [
+    'windows of two buckets in one measurement',
+    documentWith(
+      {
+        a: topicWith({ aggregate: [{ every: '5m', functions: ['max'], into: 'averages' }] }),
+        b: topicWith({ bucket: 'other', aggregate: [{ every: '5m', functions: ['mean'], into: 'averages' }] }),
+      },
+      { other: { retention: '1d' } },
+    ),
+    '/topics/b/aggregate/0/into',
+    /another bucket, or the measurement another one: measurement "m" of bucket "averages" .* "raw" \(topic a\).* "other"/,
+  ],
+  [
+    'points in a measurement of windows',
     documentWith({
       a: topicWith({ aggregate: [{ every: '5m', functions: ['max'], into: 'averages' }] }),
-      b: topicWith({ bucket: 'averages', fields: { value_count: { type: 'integer' } } }),
+      b: topicWith({ bucket: 'averages', fields: { value_max: { type: 'float' } } }),
     }),
-    '/topics/b/fields/value_count',
-    /an? integer .* makes it a float/,
+    '/topics/b/bucket',
+    /measurement "m" of bucket "averages" holds what topic a aggregates/,
+  ],
+  [
+    'windows in a measurement of points',
+    documentWith({
+      a: topicWith({ bucket: 'averages', fields: { value_max: { type: 'float' } } }),
+      b: topicWith({ aggregate: [{ every: '5m', functions: ['max'], into: 'averages' }] }),
+    }),
+    '/topics/b/aggregate/0/into',
+    /measurement "m" of bucket "averages" holds the points of topic a/,
   ],
 ];
 
@@ -364,6 +394,20 @@ describe('faults', () => {
     const faults = faultsOf(document);
     expect(faults.map((fault) => fault.path)).toEqual([path]);
     expect(faults[0]?.reason).toMatch(reason);
+  });
+
+  it('are found where the windows of two topics are the points of each other', () => {
+    const faults = faultsOf(
+      documentWith({
+        a: topicWith({ aggregate: [{ every: '5m', functions: ['max'], into: 'averages' }] }),
+        b: topicWith({
+          bucket: 'averages',
+          fields: { other: { type: 'float' } },
+          aggregate: [{ every: '5m', functions: ['max'], into: 'raw' }],
+        }),
+      }),
+    );
+    expect(faults.map(({ path }) => path)).toEqual(['/topics/b/bucket', '/topics/b/aggregate/0/into']);
   });
 
   it('are all found at once, whether the schema sees them or not, with their lines', () => {
@@ -408,6 +452,28 @@ describe('what is allowed', () => {
         },
         { long: { retention: '52w' } },
       ),
+    ],
+    [
+      'windows of two buckets in one, by measurements of their own',
+      documentWith(
+        {
+          a: topicWith({ aggregate: [{ every: '5m', functions: ['mean'], into: 'averages' }] }),
+          b: topicWith({
+            bucket: 'other',
+            measurement: 'n',
+            aggregate: [{ every: '5m', functions: ['mean'], into: 'averages' }],
+          }),
+        },
+        { other: { retention: '1d' } },
+      ),
+    ],
+    [
+      'windows of two topics that share bucket and measurement, and points of another measurement beside them',
+      documentWith({
+        a: topicWith({ aggregate: [{ every: '5m', functions: ['mean'], into: 'averages' }] }),
+        b: topicWith({ aggregate: [{ every: '5m', functions: ['max'], into: 'averages' }] }),
+        c: topicWith({ bucket: 'averages', measurement: 'n' }),
+      }),
     ],
     ['no topics', documentWith({})],
     ['a $schema for the editor', { $schema: 'registry.schema.json', ...documentOf() }],
