@@ -8,7 +8,10 @@ export function nanoseconds(milliseconds: number): string {
   return String(BigInt(milliseconds) * 1_000_000n);
 }
 
-/** Reads the raw rows of a time range, `to` not included, a series after the other. */
+/**
+ * Reads the raw rows of a time range, `to` not included, a series after the other. Where a name was a tag and no field, its
+ * column holds the tag's text, which is no number.
+ */
 export function statementOf(rule: Rule, from: number, to: number, series: SeriesSet): string {
   const fields = [...rule.fields.keys()].map(quotedName).join(', ');
   const condition = series === undefined ? '' : seriesCondition(series);
@@ -21,13 +24,17 @@ export function statementOf(rule: Rule, from: number, to: number, series: Series
 /** InfluxDB 1.6.7 stores these in tags, and cannot parse them in a statement. */
 const UNSPEAKABLE = /[\r\0]/;
 
-/** Series that have more tags than these match as well; what is computed of them, or of all, is right too. */
+/**
+ * Series that have more tags than these match as well; what is computed of them, or of all, is right too.
+ *
+ * Without `::tag`, 1.x and 2.x look for a field where any shard in the range has a field of that name, and find no row.
+ */
 function seriesCondition(series: Exclude<SeriesSet, undefined>): string {
   for (const key of series) if (UNSPEAKABLE.test(key)) return '';
   const alternatives = Array.from(series, (key) => Object.entries(tagsOf(key)));
   if (alternatives.some((tags) => tags.length === 0)) return '';
   const conditions = alternatives.map((tags) =>
-    tags.map(([name, value]) => `${quotedName(name)} = ${quotedText(value)}`).join(' AND '),
+    tags.map(([name, value]) => `${quotedName(name)}::tag = ${quotedText(value)}`).join(' AND '),
   );
   return ` AND (${conditions.map((condition) => `(${condition})`).join(' OR ')})`;
 }

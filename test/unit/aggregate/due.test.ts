@@ -96,7 +96,7 @@ it('reads the fields of a rule, of all series or some, whatever they are called'
   expect(statementOf(rule, MINUTE, 2 * MINUTE, undefined)).toBe(`${all} GROUP BY *`);
   expect(statementOf(rule, MINUTE, 2 * MINUTE, new Set(['m,d=a\rb', 'm,d=c']))).toBe(`${all} GROUP BY *`);
   expect(statementOf(rule, MINUTE, 2 * MINUTE, new Set(["m,d=a\\ b,e=it's", 'm,d=c']))).toBe(
-    String.raw`${all} AND (("d" = 'a b' AND "e" = 'it\'s') OR ("d" = 'c')) GROUP BY *`,
+    String.raw`${all} AND (("d"::tag = 'a b' AND "e"::tag = 'it\'s') OR ("d"::tag = 'c')) GROUP BY *`,
   );
   // Without tags it cannot be told apart from the others.
   expect(statementOf(rule, MINUTE, 2 * MINUTE, new Set(['m,d=a', 'm']))).toBe(`${all} GROUP BY *`);

@@ -42,7 +42,10 @@ export class FakeInflux implements QuerySource {
     const [, columns = '', measurement = '', from = '0', to = '0', condition = ''] =
       /^SELECT (.+) FROM "(\w+)" WHERE time >= (\d+) AND time < (\d+)(.*) GROUP BY \*$/.exec(statement) ?? [];
     const names = columns.split(', ').map((name) => name.slice(1, -1));
-    const wanted = [...condition.matchAll(/\(?"(\w+)" = '(\w+)'\)/g)].map(([, name = '', value = '']) => [name, value]);
+    const wanted = [...condition.matchAll(/\(?"(\w+)"::tag = '(\w+)'\)/g)].map(([, name = '', value = '']) => [
+      name,
+      value,
+    ]);
     const series = new Map<string, StoredRow[]>();
     for (const row of this.rows(bucket)) {
       if (row.measurement !== measurement || row.time < BigInt(from) || row.time >= BigInt(to)) continue;
