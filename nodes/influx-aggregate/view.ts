@@ -6,11 +6,23 @@ type Translate = (name: string, values?: Record<string, string>) => string;
 
 /** The status that tells an operator most: what is broken, then what is waiting. */
 export function aggregateView(state: AggregationState, text: Translate): StatusView {
-  const { trouble, waiting, open, computed } = state;
+  const { trouble, waiting, oldest, open, computed } = state;
   const windows = count(waiting);
   if (trouble !== undefined)
     return { intent: 'trouble', text: text('trouble', { reason: shortened(trouble), windows }) };
-  if (waiting > 0) return { intent: 'working', text: text(waiting === 1 ? 'one-window' : 'windows', { windows }) };
+  if (waiting === 1) return { intent: 'working', text: text('one-window') };
+  if (waiting > 0) {
+    const since =
+      oldest === undefined
+        ? text('windows', { windows })
+        : text('windows-since', { windows, oldest: minuteText(oldest) });
+    return { intent: 'working', text: since };
+  }
   if (computed + open === 0) return { intent: 'idle', text: text('nothing') };
   return { intent: 'ok', text: text('up-to-date') };
+}
+
+/** A time in UTC, as windows are: `2026-07-01 12:05Z`. */
+function minuteText(milliseconds: number): string {
+  return `${new Date(milliseconds).toISOString().slice(0, 16).replace('T', ' ')}Z`;
 }

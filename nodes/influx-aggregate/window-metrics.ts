@@ -20,5 +20,13 @@ export function windowMetrics(node: string, state: AggregationState): Metric[] {
     type: 'gauge',
     samples: [{ labels: { node }, value: state.waiting }],
   });
+  if (state.waiting > 0 && state.oldest !== undefined) {
+    metrics.push({
+      name: 'mqtt2influx_windows_oldest_timestamp_seconds',
+      help: 'Start of the oldest window that has ended and is still to be computed',
+      type: 'gauge',
+      samples: [{ labels: { node }, value: state.oldest / 1000 }],
+    });
+  }
   return metrics;
 }

@@ -1,21 +1,15 @@
-import { setImmediate } from 'node:timers/promises';
-import { PackError, reasonOf } from '../errors';
-import type { QuerySource } from '../influx/query';
-import { Backoff, RETRY } from '../influx/retry';
 import { WakeUp } from '../influx/wake-up';
 import type { Reach } from '../store/lanes';
-import type { StoredCallback } from '../store/queue';
-import { dueWindows, groupsOf, hasEnded, oldestWhole } from './due';
-import { isWritten, type Mark, type RuleMarks, type SeriesSet } from './mark';
+import { computeWindows, type ComputeSource, type Counts } from './compute';
+import { dueStretch, dueWindows, groupsOf, oldestMarked, oldestWhole } from './due';
+import { isWritten, STRETCH, type Mark, type RuleMarks } from './mark';
 import { seriesOf, type Marks } from './marks';
-import { resultLine, Results } from './results';
+import { RuleProgress } from './rule-progress';
 import type { Rule } from './rules';
 import { Share } from './share';
-import { statementOf } from './statement';
-import { windowsOf } from './windows';
 
 /** Windows that were computed together, and whose results are in the queue. */
-export interface ComputedBatch {
+export interface ComputedBatch extends Counts {
   measurement: string;
   bucket: string;
   into: string;
@@ -25,10 +19,6 @@ export interface ComputedBatch {
   from: number;
   to: number;
   windows: number;
-  /** Rows of results: one a series and window. */
-  series: number;
-  /** Raw points that were read. */
-  points: number;
   milliseconds: number;
 }
 
@@ -36,6 +26,8 @@ export interface ComputedBatch {
 export interface AggregationState {
   /** Windows that have ended and are still to be computed. */
   waiting: number;
+  /** The start of the oldest of them: ms since 1970. */
+  oldest: number | undefined;
   /** Marked windows that have not ended. */
   open: number;
   /** Windows computed since the node started. */
@@ -44,7 +36,7 @@ export interface AggregationState {
   expired: number;
   /** Rows of results that InfluxDB could not hold. */
   unusable: number;
-  /** Why windows cannot be computed, if so. */
+  /** Why windows, or some of them, cannot be computed, if so. */
   trouble: string | undefined;
 }
 
@@ -59,13 +51,12 @@ export interface AggregatorListener {
 }
 
 /** The way of points to InfluxDB and back. */
-export interface AggregatorSource extends QuerySource {
+export interface AggregatorSource extends ComputeSource {
   readonly marks: Marks;
   /** See PointQueue; undefined while the queue is not open. */
   left(bucket: string): Reach | undefined;
   /** Points that wait to be written. */
   waiting(bucket: string): number;
-  accept(bucket: string, line: string, stored: StoredCallback): void;
 }
 
 export interface AggregatorOptions {
@@ -77,6 +68,8 @@ export interface AggregatorOptions {
   listener: AggregatorListener;
   /** ms since 1970 */
   now?: () => number;
+  /** Milliseconds of a clock that nobody sets: the one that marks are stamped by. */
+  steady?: () => number;
   /** Milliseconds between two looks at what is due. Default 1000. */
   interval?: number;
 }
@@ -84,43 +77,26 @@ export interface AggregatorOptions {
 const INTERVAL = 1000;
 /** A rule that takes longer lets others go on, and looks anew: a back-fill must not keep a window that has just ended waiting. */
 const ROUND = 1000;
-/** Raw rows to read with one query, about. */
-const ROWS = 100_000;
-const WINDOWS = 1000;
 /** Results that wait for a bucket before no more are made for it. */
 const MOST_WAITING = 50_000;
-/** Milliseconds of work before others have their turn. */
-const TURN = 8;
+/** Marked windows of a rule beyond which no stretch is unfolded. */
+const MOST_WINDOWS = 20_000;
 
-/** What is known of a rule beside its marks. */
-interface Progress {
-  /** Raw rows of a window, lately. */
-  rows: number | undefined;
-  readonly backoff: Backoff;
-  notBefore: number;
-  trouble: string | undefined;
-}
-
-interface Counts {
-  series: number;
-  points: number;
-}
-
-/** Windows that are read together. */
-interface Range {
-  from: number;
-  to: number;
-  starts: ReadonlySet<number>;
+interface Work {
+  rule: Rule;
+  marks: RuleMarks;
+  progress: RuleProgress;
 }
 
 /** Computes the windows of a node's rules when they are due, for as long as the node is there. */
 export class Aggregator {
   readonly #options: AggregatorOptions;
   readonly #now: () => number;
+  readonly #steady: () => number;
   readonly #wakeUp = new WakeUp();
   readonly #abort = new AbortController();
   readonly #share: Share;
-  readonly #progress = new Map<string, Progress>();
+  readonly #progress = new Map<string, RuleProgress>();
   readonly #ended: Promise<void>;
   #rules: readonly Rule[] = [];
   #rounds = 0;
@@ -131,7 +107,8 @@ export class Aggregator {
   constructor(options: AggregatorOptions) {
     this.#options = options;
     this.#now = options.now ?? Date.now;
-    this.#share = new Share(this.#now);
+    this.#steady = options.steady ?? (() => performance.now());
+    this.#share = new Share(this.#steady);
     options.source.marks.enter(options.node);
     this.#ended = this.#run();
   }
@@ -143,18 +120,19 @@ export class Aggregator {
   }
 
   state(): AggregationState {
-    const { grace } = this.#options;
-    const time = { now: this.#now(), grace };
+    const time = { now: this.#now(), grace: this.#options.grace };
     let [waiting, open] = [0, 0];
+    let oldest: number | undefined;
     let trouble: string | undefined;
-    for (const { marks, rule } of this.#work()) {
-      for (const { start } of marks.windows.values()) {
-        if (hasEnded(start, rule.every, time)) waiting++;
-        else open++;
-      }
-      trouble ??= this.#progressOf(rule).trouble;
+    for (const { marks, progress } of this.#work()) {
+      const count = marks.count(time);
+      waiting += count.waiting;
+      open += count.open;
+      if (count.waiting > 0 && progress.oldest !== undefined) oldest = Math.min(progress.oldest, oldest ?? Infinity);
+      trouble ??= progress.trouble;
     }
-    return { waiting, open, computed: this.#computed, expired: this.#expired, unusable: this.#unusable, trouble };
+    const [computed, expired, unusable] = [this.#computed, this.#expired, this.#unusable];
+    return { waiting, oldest, open, computed, expired, unusable, trouble };
   }
 
   /**
@@ -171,10 +149,10 @@ export class Aggregator {
       const { every, retention } = rule;
       const now = this.#now();
       const first = Math.max(Math.floor(from / every), Math.ceil(oldestWhole({ now, retention }) / every)) * every;
-      const starts: number[] = [];
-      for (let start = first; start < Math.min(to, now); start += every) starts.push(start);
-      await this.#options.source.marks.add(marks, starts);
-      marked += starts.length;
+      const end = Math.ceil(Math.min(to, now) / every) * every;
+      if (first >= end) continue;
+      await this.#options.source.marks.add(marks, first, end);
+      marked += (end - first) / every;
     }
     this.#wakeUp.ring();
     this.#options.listener.changed();
@@ -187,7 +165,9 @@ export class Aggregator {
    * @param forGood - the node will not come back: nothing is marked for it any more. Else marked windows stay marked.
    */
   async close(forGood: boolean): Promise<void> {
-    if (forGood) this.#options.source.marks.leave(this.#options.node);
+    const { source, node } = this.#options;
+    if (forGood) source.marks.leave(node);
+    else source.marks.exit(node);
     this.#abort.abort(new Error('closed'));
     this.#wakeUp.ring();
     await this.#ended;
@@ -211,52 +191,73 @@ export class Aggregator {
     const work = [...this.#work()];
     // Each has its turn to be the first: while there is much else to do, only the first gets anything done.
     const first = this.#rounds++ % Math.max(1, work.length);
-    for (const { rule, marks } of [...work.slice(first), ...work.slice(0, first)]) {
-      const progress = this.#progressOf(rule);
-      if (this.#isClosed() || progress.notBefore > this.#now()) continue;
-      try {
-        more = (await this.#roundOf(rule, marks, progress, this.#now() + ROUND)) || more;
-        progress.backoff.reset();
-        progress.trouble = undefined;
-      } catch (error) {
-        if (this.#isClosed()) return false;
-        progress.trouble = reasonOf(error);
-        progress.notBefore = this.#now() + progress.backoff.next();
-      }
+    for (const each of [...work.slice(first), ...work.slice(0, first)]) {
+      if (this.#isClosed()) return false;
+      if (each.progress.rests(this.#steady())) continue;
+      more = (await this.#roundOf(each)) || more;
       this.#options.listener.changed();
     }
     return more;
   }
 
-  async #roundOf(rule: Rule, marks: RuleMarks, progress: Progress, until: number): Promise<boolean> {
-    const { source, grace, listener } = this.#options;
-    const left = source.left(rule.bucket);
-    if (left === undefined) return false;
-    const { due, expired } = dueWindows(marks, { now: this.#now(), grace, retention: rule.retention, left });
-    if (expired.length > 0) {
-      await source.marks.finish(marks, source.marks.take(expired));
-      this.#expired += expired.length;
-      listener.expired(rule, expired.length);
+  async #roundOf(work: Work): Promise<boolean> {
+    const { rule, marks, progress } = work;
+    const { source } = this.#options;
+    const began = this.#steady();
+    const before = this.#computed;
+    let groups: Mark[][];
+    try {
+      groups = await this.#groups(work);
+    } catch (error) {
+      progress.hasFailed([], error, this.#steady());
+      return false;
     }
-    // Of a rule that is not known yet, one window tells how much there is to read.
-    const { rows } = progress;
-    const most = rows === undefined ? 1 : Math.min(WINDOWS, Math.max(1, Math.floor(ROWS / Math.max(1, rows))));
-    const groups = groupsOf(due, rule.every, most);
-    // The newest is what somebody looks at; of the others the oldest has the least time left.
-    for (const group of [...groups.slice(-1), ...groups.slice(0, -1)]) {
-      const began = this.#now();
-      if (began >= until || (rows === undefined && progress.rows !== undefined)) return true;
+    const oldestPoint = groups.flat().reduce((least, { firstAt }) => Math.min(least, firstAt), began);
+    for (const group of groups) {
+      const now = this.#steady();
+      if (now - began >= ROUND) return true;
       if (this.#isClosed() || source.waiting(rule.into) > MOST_WAITING) return false;
       if (!this.#share.allows({ arrived: source.marks.arrived, waiting: source.waiting(rule.bucket) })) return false;
-      // That of all, as the newest is computed first and would never have waited long.
-      const waited = began - due.reduce((least, { firstAt }) => Math.min(least, firstAt), began);
-      await this.#compute(rule, marks, group, progress);
-      this.#share.took(began, waited);
+      let isNew = false;
+      try {
+        isNew = await this.#compute(work, group);
+      } catch (error) {
+        if (this.#isClosed() || !progress.hasFailed(group, error, this.#steady())) return false;
+      }
+      this.#share.took(now, now - oldestPoint);
+      if (isNew) return true;
     }
-    return false;
+    progress.hasBeen(marks.windows);
+    return marks.stretches.size > 0 && this.#computed > before;
   }
 
-  async #compute(rule: Rule, marks: RuleMarks, group: readonly Mark[], progress: Progress): Promise<void> {
+  /** The windows that can be computed now, as they are to be read, in the order in which they are to be. */
+  async #groups({ rule, marks, progress }: Work): Promise<Mark[][]> {
+    const { source, grace } = this.#options;
+    const left = source.left(rule.bucket);
+    if (left === undefined) return [];
+    const options = { now: this.#now(), steady: this.#steady(), grace, retention: rule.retention, left };
+    const ended = marks.windows.size - marks.count(options).open;
+    const stretch = dueStretch(marks, options);
+    if (stretch !== undefined && ended - progress.failed < STRETCH && marks.windows.size < MOST_WINDOWS)
+      this.#hasExpired(rule, await source.marks.unfold(marks, stretch, oldestWhole(options)));
+    const { due, expired } = dueWindows(marks, options);
+    if (expired.length > 0) await source.marks.finish(marks, source.marks.take(expired));
+    this.#hasExpired(rule, expired.length);
+    progress.oldest = oldestMarked(marks, options);
+    const parts = progress.part(due, options.steady);
+    const groups = groupsOf(parts.due, rule.every, (series) => progress.estimate.most(series));
+    return [...progress.order(groups), ...groupsOf(parts.again, rule.every, () => 1)];
+  }
+
+  #hasExpired(rule: Rule, windows: number): void {
+    if (windows === 0) return;
+    this.#expired += windows;
+    this.#options.listener.expired(rule, windows);
+  }
+
+  /** @returns whether it is known now, and was not before, how much there is to read */
+  async #compute({ rule, marks, progress }: Work, group: readonly Mark[]): Promise<boolean> {
     const { source, listener } = this.#options;
     const left = source.left(rule.bucket);
     // Points may have come since the group was put together, or the marks been read anew.
@@ -264,75 +265,47 @@ export class Aggregator {
       (mark) => marks.windows.get(mark.start) === mark && left !== undefined && isWritten(mark, left),
     );
     const [first, last] = [current[0], current.at(-1)];
-    if (first === undefined || last === undefined) return;
+    if (first === undefined || last === undefined) return false;
     const started = performance.now();
     const taken = source.marks.take(current);
+    const series = seriesOf(taken);
     const batch = { from: first.start, to: last.start + rule.every, windows: current.length };
     let counts: Counts;
     try {
-      counts = await this.#store(
-        rule,
-        { ...batch, starts: new Set(current.map(({ start }) => start)) },
-        seriesOf(taken),
-      );
+      const range = { ...batch, starts: new Set(current.map(({ start }) => start)), series };
+      const unusable = (reason: string): void => this.#isUnusable(rule, reason);
+      counts = await computeWindows(rule, range, { source, signal: this.#abort.signal, now: this.#now, unusable });
     } catch (error) {
       source.marks.giveBack(taken);
       throw error;
     }
     await source.marks.finish(marks, taken);
     this.#computed += batch.windows;
-    progress.rows = Math.max(counts.points / batch.windows, (progress.rows ?? 0) / 2);
+    progress.succeeded(current);
+    const isNew = progress.estimate.learn(series, batch.windows, counts.points);
     const { measurement, bucket, into, every } = rule;
     const milliseconds = Math.round(performance.now() - started);
     listener.computed({ measurement, bucket, into, every, ...batch, ...counts, milliseconds });
     listener.changed();
+    return isNew;
   }
 
-  /** Reads the raw points of windows, computes, and hands the results to the queue. Resolves when they are stored. */
-  async #store(rule: Rule, { from, to, starts }: Range, series: SeriesSet): Promise<Counts> {
-    const { source, listener } = this.#options;
-    const results = new Results((line, stored) => source.accept(rule.into, line, stored));
-    const rows = source.query(rule.bucket, statementOf(rule, from, to, series), this.#abort.signal);
-    const counts: Counts = { series: 0, points: 0 };
-    let turn = performance.now();
-    for await (const window of windowsOf(rows, rule.every)) {
-      if (performance.now() - turn > TURN) {
-        await setImmediate();
-        turn = performance.now();
-      }
-      this.#abort.signal.throwIfAborted();
-      counts.points += window.points;
-      // A query that took long may have begun when all points were kept, and ended when they were not.
-      if (!starts.has(window.start) || window.start < this.#now() - rule.retention) continue;
-      let line: string | undefined;
-      try {
-        line = resultLine(rule, window);
-      } catch (error) {
-        if (!(error instanceof PackError)) throw error;
-        this.#unusable++;
-        listener.unusable(rule, error.message);
-      }
-      if (line === undefined) continue;
-      counts.series++;
-      await results.add(line);
-    }
-    await results.stored();
-    return counts;
+  #isUnusable(rule: Rule, reason: string): void {
+    this.#unusable++;
+    this.#options.listener.unusable(rule, reason);
   }
 
-  *#work(): Generator<{ rule: Rule; marks: RuleMarks }, void, undefined> {
+  *#work(): Generator<Work, void, undefined> {
+    const { source, node } = this.#options;
     for (const rule of this.#rules) {
-      const marks = this.#options.source.marks.of(this.#options.node).get(rule.id);
-      if (marks !== undefined) yield { rule, marks };
+      const marks = source.marks.of(node).get(rule.id);
+      if (marks !== undefined) yield { rule, marks, progress: this.#progressOf(rule) };
     }
   }
 
-  #progressOf({ id }: Rule): Progress {
-    let progress = this.#progress.get(id);
-    if (progress === undefined) {
-      progress = { rows: undefined, backoff: new Backoff(RETRY), notBefore: 0, trouble: undefined };
-      this.#progress.set(id, progress);
-    }
+  #progressOf({ id }: Rule): RuleProgress {
+    const progress = this.#progress.get(id) ?? new RuleProgress();
+    this.#progress.set(id, progress);
     return progress;
   }
 }

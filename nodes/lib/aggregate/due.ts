@@ -1,5 +1,5 @@
 import type { Reach } from '../store/lanes';
-import { isWritten, type Mark, type RuleMarks, type SeriesSet } from './mark';
+import { hasEnded, isWritten, type Mark, type RuleMarks, type SeriesSet, type Stretch, type Time } from './mark';
 
 /** Late points seldom come alone: a window waits until none has come for this long, */
 const SETTLE = 5_000;
@@ -9,10 +9,9 @@ const SETTLE_MOST = 60_000;
 const EDGE = 60_000;
 const SERIES_IN_A_QUERY = 50;
 
-export interface DueOptions {
-  now: number;
-  /** Milliseconds from the end of a window until it is computed. */
-  grace: number;
+export interface DueOptions extends Time {
+  /** Milliseconds of the clock that marks are stamped by. */
+  steady: number;
   /** How long raw points are kept, in milliseconds. */
   retention: number;
   left: Reach;
@@ -25,11 +24,6 @@ export interface DueWindows {
   expired: Mark[];
 }
 
-/** Whether a window has ended and its grace is over. */
-export function hasEnded(start: number, every: number, { now, grace }: { now: number; grace: number }): boolean {
-  return start + every + grace <= now;
-}
-
 /** The first time from which all points of a window are certainly kept. */
 export function oldestWhole({ now, retention }: { now: number; retention: number }): number {
   return now - retention + EDGE;
@@ -37,33 +31,55 @@ export function oldestWhole({ now, retention }: { now: number; retention: number
 
 /** Which of the marked windows can be computed now. */
 export function dueWindows({ rule, windows }: RuleMarks, options: DueOptions): DueWindows {
-  const { now, grace, left } = options;
-  const settle = Math.min(SETTLE, grace);
+  const { left } = options;
   const oldest = oldestWhole(options);
   const found: DueWindows = { due: [], expired: [] };
   for (const mark of windows.values()) {
     if (mark.taken || !hasEnded(mark.start, rule.every, options)) continue;
-    const isSettled = now - mark.lastAt >= settle || now - mark.firstAt >= SETTLE_MOST;
     if (mark.start < oldest) found.expired.push(mark);
-    else if (isSettled && isWritten(mark, left)) found.due.push(mark);
+    else if (isSettled(mark, options) && isWritten(mark, left)) found.due.push(mark);
   }
   found.due.sort((a, b) => a.start - b.start);
   return found;
 }
 
+/** The stretch whose windows are to be marked one by one now, the oldest that can be. */
+export function dueStretch({ rule, stretches }: RuleMarks, options: DueOptions): Stretch | undefined {
+  let oldest: Stretch | undefined;
+  for (const stretch of stretches.values()) {
+    if (!hasEnded(stretch.from, rule.every, options) || !isSettled(stretch, options)) continue;
+    if (oldest === undefined || stretch.start < oldest.start) oldest = stretch;
+  }
+  return oldest;
+}
+
+/** The start of the oldest window that has ended and is still marked: ms since 1970. */
+export function oldestMarked({ rule, windows, stretches }: RuleMarks, time: Time): number | undefined {
+  let oldest: number | undefined;
+  const look = (start: number): void => {
+    if ((oldest === undefined || start < oldest) && hasEnded(start, rule.every, time)) oldest = start;
+  };
+  for (const start of windows.keys()) look(start);
+  for (const { from } of stretches.values()) look(from);
+  return oldest;
+}
+
+function isSettled({ firstAt, lastAt }: Mark | Stretch, { steady, grace }: DueOptions): boolean {
+  return steady - lastAt >= Math.min(SETTLE, grace) || steady - firstAt >= SETTLE_MOST;
+}
+
 /**
  * Puts due windows that follow each other together, to be read by one query; oldest first.
  *
- * @param most - windows in a group
+ * @param most - how many windows one query may read of some series
  */
-export function groupsOf(due: readonly Mark[], every: number, most: number): Mark[][] {
+export function groupsOf(due: readonly Mark[], every: number, most: (series: SeriesSet) => number): Mark[][] {
   const groups: Mark[][] = [];
   let last: Mark[] | undefined;
   let series: SeriesSet;
   for (const mark of due) {
-    const both: { series: SeriesSet } | undefined =
-      last?.at(-1)?.start === mark.start - every && last.length < most ? joined(series, mark.series) : undefined;
-    if (last === undefined || both === undefined) {
+    const both = last?.at(-1)?.start === mark.start - every ? joined(series, mark.series) : undefined;
+    if (last === undefined || both === undefined || last.length >= most(both.series)) {
       last = [mark];
       series = mark.series;
       groups.push(last);

@@ -1,20 +1,17 @@
 import { PackError } from '../errors';
-import type { ArrivingChunk, QueueCompanion } from '../store/companion';
-import { markKey, markRange, namesIn, rulesKey, rulesRange } from '../store/keys';
-import type { ChunkHead } from '../store/lane';
+import type { PassingChunk, QueueCompanion } from '../store/companion';
+import { markRange, namesIn, rulesKey, rulesRange, stretchRange, type KeyRange } from '../store/keys';
 import type { Reach } from '../store/lanes';
 import type { Store, StoreOperation } from '../store/store';
-import { markOfAll, RuleMarks, type Mark, type SeriesSet } from './mark';
+import { markOfAll, STRETCH, stretchStart, type Mark, type RuleMarks, type SeriesSet, type Stretch } from './mark';
+import { Marker, type MarkOptions } from './marker';
+import { MarkedSeries } from './marked-series';
+import { RuleBook } from './rule-book';
 import type { MarkedRule } from './rules';
-import { escapedMeasurement, isOf, millisecondsOf, seriesKey } from './scan';
+import { escapedMeasurement } from './scan';
 
-/** Series of one window that are remembered one by one; with more of them, all are computed. */
-const SERIES_OF_A_WINDOW = 50;
-/** The same for all windows together: a long back-fill must not fill the memory. */
-const SERIES_OF_ALL_WINDOWS = 100_000;
-/** Marks that are made by hand in one batch. */
-const BATCH = 1000;
-const NOTHING = Buffer.alloc(0);
+/** Stretches that are marked by hand in one batch. */
+const BATCH = 10_000;
 const NOTHING_STORED: Reach = { event: 0, sensor: 0 };
 const CLOSED = 'The store has not been read yet';
 
@@ -24,9 +21,19 @@ export interface TakenMark {
   readonly series: SeriesSet;
 }
 
+/** A mark that was found in the store. */
+interface FoundMark {
+  key: string;
+  node: string;
+  rule: string;
+  start: number;
+  value: string;
+}
+
 /**
  * The windows that are to be computed: a mark is in the store as soon as a point of the window is, by the same batch, and
  * stays until the window's results are. So a window that got a point is computed after it, whatever happens in between.
+ * When the queue drops results, their windows are marked again.
  *
  * The store has only which windows are marked. What a mark waits for and which series it is about is in memory; of marks
  * that are found when the store opens, that is everything: all chunks stored until then, and all series.
@@ -36,14 +43,14 @@ export interface TakenMark {
  */
 export class Marks implements QueueCompanion {
   readonly #server: string;
-  readonly #now: () => number;
-  readonly #nodes = new Map<string, Map<string, RuleMarks>>();
+  readonly #rules = new RuleBook();
+  readonly #series = new MarkedSeries();
+  readonly #marker: Marker;
   /** Nodes that are there, and those that have said their rules. */
   readonly #present = new Set<string>();
   readonly #said = new Set<string>();
-  /** By bucket, and by measurement as lines have it. */
-  readonly #rules = new Map<string, Map<string, RuleMarks[]>>();
-  #seriesMarked = 0;
+  /** All nodes that will come have come. */
+  #complete = false;
   #arrived = 0;
   /** Up to which sequences chunks are stored: as found when the store was opened, and what came since, by bucket. */
   #found: (bucket: string) => Reach = () => NOTHING_STORED;
@@ -51,10 +58,9 @@ export class Marks implements QueueCompanion {
   #store: Store | undefined;
   #generation = -1;
 
-  /** @param now - ms since 1970 */
-  constructor(server: string, now: () => number = Date.now) {
+  constructor(server: string, options: MarkOptions = {}) {
     this.#server = server;
-    this.#now = now;
+    this.#marker = new Marker(server, this.#series, options);
   }
 
   /** Whether marks can be changed: the store is open, and they have been read from it. */
@@ -77,29 +83,30 @@ export class Marks implements QueueCompanion {
         rules.set(node, value.toString());
       }
     }
-    const starts: [key: string, node: string, rule: string, start: number][] = [];
-    for await (const page of store.pages(markRange(this.#server))) {
-      for (const [key] of page) {
-        const [node = '', rule = '', start = ''] = namesIn(key);
-        starts.push([key, node, rule, Number(start)]);
-      }
-    }
+    const windows = await readMarks(store, markRange(this.#server));
+    const stretches = await readMarks(store, stretchRange(this.#server));
     if (generation !== store.generation) return;
-    for (const [node, text] of rules) if (!this.#said.has(node)) this.#adopt(node, JSON.parse(text) as MarkedRule[]);
-    for (const marks of this.#all()) {
-      marks.windows.clear();
-      marks.latest = undefined;
+    for (const [node, text] of rules) {
+      if (this.#said.has(node)) continue;
+      if (this.#complete && !this.#present.has(node)) this.#said.add(node);
+      else this.#rules.set(node, JSON.parse(text) as MarkedRule[]);
     }
-    this.#seriesMarked = 0;
+    for (const marks of this.#rules.all()) marks.clear();
+    this.#series.forgetAll();
     const operations: StoreOperation[] = [];
-    const now = this.#now();
-    for (const [key, node, rule, start] of starts) {
-      const marks = this.#nodes.get(node)?.get(rule);
+    const steady = this.#marker.steady();
+    for (const { key, node, rule, start } of windows) {
+      const marks = this.of(node).get(rule);
       if (marks === undefined) operations.push({ type: 'del', key });
-      else marks.windows.set(start, markOfAll(start, stored(marks.rule.bucket), now));
+      else marks.add(markOfAll(start, stored(marks.rule.bucket), steady));
+    }
+    for (const { key, node, rule, start, value } of stretches) {
+      const marks = this.of(node).get(rule);
+      if (marks === undefined) operations.push({ type: 'del', key });
+      else marks.stretches.set(start, { start, ...rangeOf(value), firstAt: steady, lastAt: steady });
     }
     for (const node of this.#said)
-      if (rules.get(node) !== this.#rulesText(node)) operations.push(this.#rulesOperation(node));
+      if (rules.get(node) !== this.#rules.text(node)) operations.push(this.#rulesOperation(node));
     this.#found = stored;
     this.#reach.clear();
     this.#store = store;
@@ -112,56 +119,64 @@ export class Marks implements QueueCompanion {
     this.#present.add(node);
   }
 
+  /** A node is not there now; it may come back. */
+  exit(node: string): void {
+    this.#present.delete(node);
+  }
+
   /** A node has gone for good, or been switched off. */
   leave(node: string): void {
-    this.#present.delete(node);
+    this.exit(node);
     this.setRules(node, []);
   }
 
   /** What a node aggregates from now on. Marks of rules that it has no more are forgotten. */
   setRules(node: string, rules: readonly MarkedRule[]): void {
     this.#said.add(node);
-    const before = this.#nodes.get(node);
-    const text = this.#rulesText(node);
-    this.#adopt(node, rules);
-    const operations: StoreOperation[] = text === this.#rulesText(node) ? [] : [this.#rulesOperation(node)];
-    for (const [id, { windows }] of before ?? []) {
-      if (this.#nodes.get(node)?.has(id)) continue;
-      for (const [start, mark] of windows) {
-        this.#forgetSeries(mark);
-        operations.push({ type: 'del', key: markKey(this.#server, node, id, start) });
-      }
+    const before = this.of(node);
+    const text = this.#rules.text(node);
+    this.#rules.set(node, rules);
+    const operations: StoreOperation[] = text === this.#rules.text(node) ? [] : [this.#rulesOperation(node)];
+    for (const [id, marks] of before) {
+      if (this.of(node).has(id)) continue;
+      operations.push(...this.#marker.removeWindows(marks, [...marks.windows.values()]));
+      operations.push(...this.#marker.removeStretches(marks, [...marks.stretches.keys()]));
     }
     // While the store cannot be written to, this is made up for when it is read again.
     this.#write(operations).catch(() => undefined);
   }
 
-  /** Nodes that have rules from last time and did not come back: their flow was changed while Node-RED was not running. */
+  /**
+   * All nodes have started. Those that have rules from last time and are not there do not come back: their flow was changed
+   * while Node-RED was not running, or they have another server now.
+   */
   forgetAbsent(): void {
-    for (const node of [...this.#nodes.keys()]) if (!this.#present.has(node)) this.setRules(node, []);
+    this.#complete = true;
+    for (const node of this.#rules.nodes()) if (!this.#present.has(node)) this.setRules(node, []);
   }
 
   /** The marked windows of a node by the id of the rule. */
   of(node: string): ReadonlyMap<string, RuleMarks> {
-    return this.#nodes.get(node) ?? new Map<string, RuleMarks>();
+    return this.#rules.of(node);
   }
 
-  collect(chunks: readonly ArrivingChunk[]): StoreOperation[] {
+  needsDropped(origin: string): boolean {
+    return this.#rules.has(origin);
+  }
+
+  collect(arriving: readonly PassingChunk[], dropped: readonly PassingChunk[]): StoreOperation[] {
     const operations: StoreOperation[] = [];
-    const now = this.#now();
-    for (const { head, lines } of chunks) {
-      const rules = this.#rules.get(head.bucket);
+    for (const { head, lines } of arriving) {
       this.#reach.set(head.bucket, { ...this.#stored(head.bucket), [head.priority]: head.sequence + 1 });
+      const rules = this.#rules.sources(head.bucket);
       // Results never mark a window themselves.
-      if (rules === undefined || this.#nodes.has(head.origin)) continue;
+      if (rules === undefined || this.#rules.has(head.origin)) continue;
       this.#arrived += lines.length;
-      for (const [measurement, ofMeasurement] of rules) {
-        for (const line of lines) {
-          if (!isOf(line, measurement)) continue;
-          const time = millisecondsOf(line);
-          for (const marks of ofMeasurement) this.#touch(marks, line, time, head, now, operations);
-        }
-      }
+      for (const [measurement, marks] of rules) this.#marker.touch(marks, measurement, lines, head, operations);
+    }
+    for (const { head, lines } of dropped) {
+      for (const marks of this.#rules.targets(head.origin, head.bucket))
+        this.#marker.touch([marks], escapedMeasurement(marks.rule.measurement), lines, undefined, operations);
     }
     return operations;
   }
@@ -169,34 +184,50 @@ export class Marks implements QueueCompanion {
   /**
    * Marks the windows of a rule by hand, for all series.
    *
-   * @param starts - of the windows, in milliseconds
+   * @param from - start of the first window, in milliseconds
+   * @param to - start of the window after the last
    * @throws PackError `store-unavailable`
    */
-  async add(marks: RuleMarks, starts: readonly number[]): Promise<void> {
-    const { node, rule, windows } = marks;
-    for (let at = 0; at < starts.length; at += BATCH) {
-      const operations: StoreOperation[] = [];
-      const now = this.#now();
-      for (const start of starts.slice(at, at + BATCH)) {
-        const stored = this.#stored(rule.bucket);
-        const mark = windows.get(start) ?? markOfAll(start, stored, now);
-        this.#forgetSeries(mark);
-        mark.series = undefined;
-        mark.touched = true;
-        Object.assign(mark.before, stored);
-        if (windows.has(start)) continue;
-        windows.set(start, mark);
-        operations.push({ type: 'put', key: markKey(this.#server, node, rule.id, start), value: NOTHING });
-      }
-      await this.#write(operations);
+  async add(marks: RuleMarks, from: number, to: number): Promise<void> {
+    const { every, bucket } = marks.rule;
+    const length = every * STRETCH;
+    const firstWhole = stretchStart(from + length - every, every);
+    const lastWhole = stretchStart(to, every);
+    if (firstWhole >= lastWhole) {
+      await this.#write(this.#marker.addWindows(marks, from, to, this.#stored(bucket)));
+      return;
     }
+    await this.#write(this.#marker.addWindows(marks, from, firstWhole, this.#stored(bucket)));
+    const operations: StoreOperation[] = [];
+    for (let start = firstWhole; start < lastWhole; start += length) {
+      this.#marker.addToStretch(marks, start, start + length, operations);
+      if (operations.length === BATCH) await this.#write(operations.splice(0));
+    }
+    await this.#write(operations);
+    await this.#write(this.#marker.addWindows(marks, lastWhole, to, this.#stored(bucket)));
+  }
+
+  /**
+   * Marks the windows of a stretch one by one, in its place.
+   *
+   * @param oldest - earlier windows are left out: ms since 1970
+   * @returns the number of those that were left out
+   * @throws PackError `store-unavailable`
+   */
+  async unfold(marks: RuleMarks, { start, from, to }: Stretch, oldest: number): Promise<number> {
+    const { every, bucket } = marks.rule;
+    const first = Math.max(from, Math.ceil(oldest / every) * every);
+    const operations = this.#marker.removeStretches(marks, [start]);
+    operations.push(...this.#marker.addWindows(marks, first, to, this.#stored(bucket)));
+    await this.#write(operations);
+    return (Math.min(first, to) - from) / every;
   }
 
   /** The windows are being computed from now on. Each of them is to be finished or given back. */
   take(marks: readonly Mark[]): TakenMark[] {
     return marks.map((mark) => {
       const { series } = mark;
-      this.#forgetSeries(mark);
+      this.#series.forget(mark);
       mark.series = new Set();
       mark.touched = false;
       mark.taken = true;
@@ -210,17 +241,10 @@ export class Marks implements QueueCompanion {
    * @throws PackError `store-unavailable`
    */
   async finish(marks: RuleMarks, taken: readonly TakenMark[]): Promise<void> {
-    const operations: StoreOperation[] = [];
-    for (const { mark } of taken) {
-      mark.taken = false;
-      // Forgotten with its rule meanwhile, or read anew from the store.
-      if (mark.touched || !this.#holds(marks, mark)) continue;
-      this.#forgetSeries(mark);
-      marks.windows.delete(mark.start);
-      if (marks.latest === mark) marks.latest = undefined;
-      operations.push({ type: 'del', key: markKey(this.#server, marks.node, marks.rule.id, mark.start) });
-    }
-    await this.#write(operations);
+    for (const { mark } of taken) mark.taken = false;
+    // Some may be forgotten with their rule meanwhile, or read anew from the store.
+    const done = taken.filter(({ mark }) => !mark.touched && this.#holds(marks, mark)).map(({ mark }) => mark);
+    await this.#write(this.#marker.removeWindows(marks, done));
   }
 
   /** The windows were not computed. */
@@ -228,110 +252,23 @@ export class Marks implements QueueCompanion {
     for (const { mark, series } of taken) {
       mark.taken = false;
       mark.touched = true;
-      if (series === undefined) {
-        this.#forgetSeries(mark);
-        mark.series = undefined;
-      } else for (const one of series) this.#addSeries(mark, one);
+      if (series === undefined) this.#series.addAll(mark);
+      else for (const one of series) this.#series.add(mark, one);
     }
   }
 
   #holds(marks: RuleMarks, mark: Mark): boolean {
-    return this.#nodes.get(marks.node)?.get(marks.rule.id) === marks && marks.windows.get(mark.start) === mark;
-  }
-
-  /** A point has come: its window is marked. Called for every point and rule. */
-  #touch(
-    marks: RuleMarks,
-    line: string,
-    time: number,
-    { priority, sequence }: ChunkHead,
-    now: number,
-    operations: StoreOperation[],
-  ): void {
-    const { latest, rule } = marks;
-    const isLatest = latest !== undefined && time >= latest.start && time < latest.start + rule.every;
-    const mark = isLatest ? latest : this.#markOf(marks, time, now, operations);
-    marks.latest = mark;
-    mark.before[priority] = sequence + 1;
-    if (!mark.touched) mark.firstAt = now;
-    mark.lastAt = now;
-    mark.touched = true;
-    if (mark.series !== undefined) this.#addSeries(mark, seriesKey(line));
-  }
-
-  #markOf({ node, rule, windows }: RuleMarks, time: number, now: number, operations: StoreOperation[]): Mark {
-    const start = Math.floor(time / rule.every) * rule.every;
-    let mark = windows.get(start);
-    if (mark === undefined) {
-      const series = this.#seriesMarked < SERIES_OF_ALL_WINDOWS ? new Set<string>() : undefined;
-      mark = { ...markOfAll(start, NOTHING_STORED, now), series };
-      windows.set(start, mark);
-      operations.push({ type: 'put', key: markKey(this.#server, node, rule.id, start), value: NOTHING });
-    }
-    return mark;
-  }
-
-  #addSeries(mark: Mark, one: string): void {
-    const { series } = mark;
-    if (series === undefined || series.has(one)) return;
-    if (series.size >= SERIES_OF_A_WINDOW) {
-      this.#forgetSeries(mark);
-      mark.series = undefined;
-      return;
-    }
-    series.add(one);
-    this.#seriesMarked++;
-  }
-
-  #forgetSeries({ series }: Mark): void {
-    this.#seriesMarked -= series?.size ?? 0;
-  }
-
-  #all(): RuleMarks[] {
-    return Array.from(this.#nodes.values(), (rules) => [...rules.values()]).flat();
+    return this.of(marks.node).get(marks.rule.id) === marks && marks.windows.get(mark.start) === mark;
   }
 
   #stored(bucket: string): Reach {
     return this.#reach.get(bucket) ?? this.#found(bucket);
   }
 
-  /** Takes the rules of a node over; marks of rules that it had before stay. */
-  #adopt(node: string, rules: readonly MarkedRule[]): void {
-    const before = this.#nodes.get(node);
-    const adopted = new Map<string, RuleMarks>();
-    for (const rule of rules) {
-      const marks = before?.get(rule.id) ?? new RuleMarks(node, rule);
-      marks.rule = rule;
-      adopted.set(rule.id, marks);
-    }
-    if (rules.length === 0) this.#nodes.delete(node);
-    else this.#nodes.set(node, adopted);
-    this.#rules.clear();
-    for (const marks of this.#all()) {
-      const { bucket, measurement } = marks.rule;
-      const ofBucket = this.#rules.get(bucket) ?? new Map<string, RuleMarks[]>();
-      this.#rules.set(bucket, ofBucket);
-      const name = escapedMeasurement(measurement);
-      ofBucket.set(name, [...(ofBucket.get(name) ?? []), marks]);
-    }
-  }
-
   #rulesOperation(node: string): StoreOperation {
     const key = rulesKey(this.#server, node);
-    const text = this.#rulesText(node);
+    const text = this.#rules.text(node);
     return text === undefined ? { type: 'del', key } : { type: 'put', key, value: Buffer.from(text) };
-  }
-
-  #rulesText(node: string): string | undefined {
-    const rules = this.#nodes.get(node);
-    if (rules === undefined) return undefined;
-    const marked = Array.from(rules.values(), ({ rule: { id, bucket, measurement, every } }) => ({
-      id,
-      bucket,
-      measurement,
-      every,
-    }));
-    return JSON.stringify(marked);
   }
 
   async #write(operations: StoreOperation[]): Promise<void> {
@@ -341,6 +278,23 @@ export class Marks implements QueueCompanion {
       throw this.#store?.fault ?? new PackError('store-unavailable', CLOSED);
     await this.#store.batch(operations, { sync: true });
   }
+}
+
+async function readMarks(store: Store, range: KeyRange): Promise<FoundMark[]> {
+  const found: FoundMark[] = [];
+  for await (const page of store.pages(range)) {
+    for (const [key, value] of page) {
+      const [node = '', rule = '', start = ''] = namesIn(key);
+      found.push({ key, node, rule, start: Number(start), value: value.toString() });
+    }
+  }
+  return found;
+}
+
+/** What a stretch holds, from its value in the store. */
+function rangeOf(value: string): { from: number; to: number } {
+  const [from = NaN, to = NaN] = value.split(' ').map(Number);
+  return { from, to };
 }
 
 /** The series that are to be computed for some of the windows at least. */

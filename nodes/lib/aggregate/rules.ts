@@ -10,12 +10,12 @@ export interface MarkedRule {
   readonly measurement: string;
   /** Length of a window in milliseconds; windows start at its multiples since 1970. */
   readonly every: number;
+  /** Bucket of the results. */
+  readonly into: string;
 }
 
 /** One period of one measurement, whatever the number of topics that ask for it. */
 export interface Rule extends MarkedRule {
-  /** Bucket of the results. */
-  readonly into: string;
   /** How long raw points are kept, in milliseconds. */
   readonly retention: number;
   /** Functions by field. */

@@ -25,7 +25,7 @@ export class Share {
   #arrived = 0;
   #rate = 0;
 
-  /** @param now - in milliseconds */
+  /** @param now - milliseconds of a clock that nobody sets */
   constructor(now: () => number) {
     this.#now = now;
   }

@@ -2,8 +2,8 @@ import type { ChunkHead } from './lane';
 import type { Reach } from './lanes';
 import type { Store, StoreOperation } from './store';
 
-/** Lines on their way into the store. */
-export interface ArrivingChunk {
+/** Lines on their way into the store, or out of it. */
+export interface PassingChunk {
   readonly head: ChunkHead;
   readonly lines: readonly string[];
 }
@@ -18,9 +18,13 @@ export interface QueueCompanion {
    * @throws PackError `store-unavailable`
    */
   load(store: Store, stored: (bucket: string) => Reach): Promise<void>;
+  /** Whether it must see the lines that a node has accepted when they are dropped, because the queue is full. */
+  needsDropped(origin: string): boolean;
   /**
-   * Called once for each batch that adds chunks, right before it is handed to the store; what is returned goes into it. If
-   * the batch fails, `load` is called before the next one.
+   * Called once for each batch that adds or drops chunks, right before it is handed to the store; what is returned goes
+   * into it. If the batch fails, `load` is called before the next one.
+   *
+   * @param dropped - of those nodes that it needs them of
    */
-  collect(chunks: readonly ArrivingChunk[]): StoreOperation[];
+  collect(arriving: readonly PassingChunk[], dropped: readonly PassingChunk[]): StoreOperation[];
 }

@@ -9,6 +9,7 @@
  * repaired                                                  when the store was repaired last
  * rules/<server>/<node>                                     the rules by which a node aggregates, see ../aggregate/marks.ts
  * mark/<server>/<node>/<rule>/<window start>                a window that is to be computed
+ * stretch/<server>/<node>/<rule>/<start>                    many of these; the value: from when to when
  * alarm/<alarm-state>/<alarm>                               the state of one alarm, see ../alarm/record.ts
  * listened/<alarm-state>/<sequence>                         when sensors were last heard, see ../alarm/listening.ts
  * action/<broker>/<sequence>                                an action until its end is known, see ../action/record.ts
@@ -33,6 +34,7 @@ const CHUNK = 'chunk/';
 const LANE = 'lane/';
 const RULES = 'rules/';
 const MARK = 'mark/';
+const STRETCH = 'stretch/';
 
 export const REPAIRED_KEY = 'repaired';
 export const INSTALLATION_KEY = 'installation';
@@ -75,6 +77,15 @@ export function rulesRange(server: string): KeyRange {
 /** @param start - of the window, ms since 1970 */
 export function markKey(server: string, node: string, rule: string, start: number): string {
   return `${MARK}${encode(server)}/${encode(node)}/${encode(rule)}/${start}`;
+}
+
+/** @param start - of the first window, ms since 1970 */
+export function stretchKey(server: string, node: string, rule: string, start: number): string {
+  return `${STRETCH}${encode(server)}/${encode(node)}/${encode(rule)}/${start}`;
+}
+
+export function stretchRange(server: string): KeyRange {
+  return rangeUnder(`${STRETCH}${encode(server)}/`);
 }
 
 export function markRange(server: string): KeyRange {

@@ -54,6 +54,15 @@ function advance(lane: Lane, start: number, position: number): boolean {
   return true;
 }
 
+/** The lines of a held chunk. @throws PackError `store-unavailable` */
+export async function linesOf(store: Store, lane: Lane, { sequence }: ChunkHead): Promise<string[]> {
+  const key = lane.key(sequence);
+  const value = await store.get(key);
+  const chunk = value && decodeChunk(key, value);
+  if (chunk === undefined) throw store.distrust(`a chunk of bucket ${lane.bucket} is damaged`);
+  return chunk.lines();
+}
+
 /** The oldest waiting chunk, if it is known. */
 export function oldestKnown(lane: Lane): ChunkHead | undefined {
   for (let [first] = lane.peeked; first !== undefined; [first] = lane.peeked) {

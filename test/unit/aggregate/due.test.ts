@@ -1,24 +1,31 @@
 import { expect, it } from 'vitest';
-import { dueWindows, groupsOf } from '../../../nodes/lib/aggregate/due';
+import { dueStretch, dueWindows, groupsOf, oldestMarked } from '../../../nodes/lib/aggregate/due';
 import { markOfAll, RuleMarks, type Mark } from '../../../nodes/lib/aggregate/mark';
 import { Share } from '../../../nodes/lib/aggregate/share';
 import { statementOf } from '../../../nodes/lib/aggregate/statement';
 
 const MINUTE = 60_000;
-const RULE = { id: 'r', bucket: 'raw', measurement: 'm', every: MINUTE };
+const RULE = { id: 'r', bucket: 'raw', measurement: 'm', every: MINUTE, into: 'x' };
 const NOW = 100 * MINUTE;
 
 function marksOf(...windows: Partial<Mark>[]): RuleMarks {
   const marks = new RuleMarks('a', RULE);
   for (const window of windows) {
     const mark = { ...markOfAll(window.start ?? 0, { event: 0, sensor: 0 }, 0), ...window };
-    marks.windows.set(mark.start, mark);
+    marks.add(mark);
   }
   return marks;
 }
 
 function startsDue(marks: RuleMarks, more: Partial<Parameters<typeof dueWindows>[1]> = {}): number[] {
-  const options = { now: NOW, grace: 30_000, retention: 1000 * MINUTE, left: { event: 5, sensor: 5 }, ...more };
+  const options = {
+    now: NOW,
+    steady: NOW,
+    grace: 30_000,
+    retention: 1000 * MINUTE,
+    left: { event: 5, sensor: 5 },
+    ...more,
+  };
   return dueWindows(marks, options).due.map(({ start }) => start / MINUTE);
 }
 
@@ -53,9 +60,33 @@ it('waits while late points keep coming, but not for ever', () => {
   expect(startsDue(marks)).toEqual([1, 2]);
 });
 
+it('waits by a clock that nobody sets', () => {
+  const marks = marksOf({ start: 0, firstAt: 10_000, lastAt: 10_000 });
+  expect(startsDue(marks, { steady: 14_999 })).toEqual([]);
+  expect(startsDue(marks, { steady: 15_000 })).toEqual([0]);
+});
+
+it('takes the oldest stretch to which no points come any more', () => {
+  const marks = marksOf();
+  const stretch = (start: number, lastAt: number): void => {
+    marks.stretches.set(start, { start, from: start, to: start + MINUTE, firstAt: lastAt, lastAt });
+  };
+  stretch(0, NOW - 1000);
+  stretch(50 * MINUTE, 0);
+  stretch(10 * MINUTE, 0);
+  stretch(99 * MINUTE, 0);
+  const options = { now: NOW, steady: NOW, grace: 30_000, retention: 1000 * MINUTE, left: { event: 0, sensor: 0 } };
+  expect(dueStretch(marks, options)?.start).toBe(10 * MINUTE);
+  expect(oldestMarked(marks, options)).toBe(0);
+  marks.stretches.clear();
+  stretch(99 * MINUTE, 0);
+  expect(dueStretch(marks, options)).toBeUndefined();
+  expect(oldestMarked(marks, options)).toBeUndefined();
+});
+
 it('leaves windows alone whose points may not all be there any more', () => {
   const marks = marksOf({ start: 0 }, { start: MINUTE }, { start: 2 * MINUTE });
-  const options = { now: NOW, grace: 0, retention: 100 * MINUTE, left: { event: 0, sensor: 0 } };
+  const options = { now: NOW, steady: NOW, grace: 0, retention: 100 * MINUTE, left: { event: 0, sensor: 0 } };
   const { due, expired } = dueWindows(marks, options);
   expect(expired.map(({ start }) => start)).toEqual([0]);
   expect(due.map(({ start }) => start)).toEqual([MINUTE, 2 * MINUTE]);
@@ -71,7 +102,7 @@ it('puts windows together that follow each other and are about the same series',
     })),
     ...[many, some('s1'), some('x')].map((series, index) => ({ start: (10 + index) * MINUTE, series })),
   );
-  const groups = groupsOf([...marks.windows.values()], MINUTE, 2);
+  const groups = groupsOf([...marks.windows.values()], MINUTE, () => 2);
   expect(groups.map((group) => group.map(({ start }) => start / MINUTE))).toEqual([
     [0, 1],
     [2, 3],
@@ -85,7 +116,6 @@ it('reads the fields of a rule, of all series or some, whatever they are called'
   const rule = {
     ...RULE,
     measurement: 'a "b"',
-    into: 'x',
     retention: 1,
     fields: new Map([
       ['f', []],

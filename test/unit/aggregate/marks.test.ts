@@ -1,16 +1,26 @@
 import { expect, it } from 'vitest';
+import type { RuleMarks } from '../../../nodes/lib/aggregate/mark';
 import { Marks } from '../../../nodes/lib/aggregate/marks';
 import type { PointQueue } from '../../../nodes/lib/store/queue';
 import { tempDirectory } from '../../support/temp';
 import { accept, acceptAll, closeAll, drain, openQueue, openStore } from '../store/support';
 
-const MINUTE = { id: 'minute', bucket: 'raw', measurement: 'm', every: 60_000 };
-const HOUR = { id: 'hour', bucket: 'raw', measurement: 'm', every: 3_600_000 };
+const MINUTE = { id: 'minute', bucket: 'raw', measurement: 'm', every: 60_000, into: 'minutes' };
+const HOUR = { id: 'hour', bucket: 'raw', measurement: 'm', every: 3_600_000, into: 'hours' };
 
-async function open(directory: string): Promise<{ marks: Marks; queue: PointQueue }> {
-  const marks = new Marks('s1');
-  const queue = await openQueue(await openStore(directory), { companion: marks });
+async function open(
+  directory: string,
+  options: { windows?: number; limitBytes?: number } = {},
+): Promise<{ marks: Marks; queue: PointQueue }> {
+  const marks = new Marks('s1', options);
+  const queue = await openQueue(await openStore(directory), { ...options, companion: marks });
   return { marks, queue };
+}
+
+function ruleOf(marks: Marks, rule: string, node = 'a'): RuleMarks {
+  const found = marks.of(node).get(rule);
+  if (found === undefined) throw new Error(`no rule ${rule}`);
+  return found;
 }
 
 function startsOf(marks: Marks, rule: string, node = 'a'): number[] {
@@ -70,8 +80,7 @@ it('ends a mark that is finished, but not one that was made anew meanwhile', asy
   const { marks, queue } = await open(directory);
   marks.setRules('a', [MINUTE]);
   await acceptAll(queue, [at(0), at(60_000)]);
-  const rule = marks.of('a').get('minute');
-  if (!rule) throw new Error('no rule');
+  const rule = ruleOf(marks, 'minute');
   const taken = marks.take([...rule.windows.values()]);
   await accept(queue, at(1, 'm,d=b'));
   await marks.finish(rule, taken);
@@ -119,14 +128,142 @@ it('marks by hand, for all series', async () => {
   const { marks, queue } = await open(directory);
   marks.setRules('a', [MINUTE]);
   await accept(queue, at(0));
-  const rule = marks.of('a').get('minute');
-  if (!rule) throw new Error('no rule');
-  await marks.add(
-    rule,
-    Array.from({ length: 2500 }, (_, index) => index * 60_000),
-  );
-  expect(rule.windows.size).toBe(2500);
+  const rule = ruleOf(marks, 'minute');
+  await marks.add(rule, 0, 900 * 60_000);
+  expect(rule.windows.size).toBe(900);
   expect(rule.windows.get(0)).toMatchObject({ series: undefined, before: { event: 0, sensor: 1 } });
   await closeAll();
-  expect(startsOf((await open(directory)).marks, 'minute')).toHaveLength(2500);
+  expect(startsOf((await open(directory)).marks, 'minute')).toHaveLength(900);
+});
+
+it('marks the windows of results that the full queue drops once more', async () => {
+  const directory = tempDirectory('marks');
+  const { marks, queue } = await open(directory, { limitBytes: 200 });
+  marks.setRules('a', [MINUTE, HOUR]);
+  await accept(queue, at(60_000));
+  await drain(queue);
+  const rule = ruleOf(marks, 'minute');
+  const taken = marks.take([...rule.windows.values()]);
+  await accept(queue, 'm,d=a v_mean=1 60000000000', { bucket: 'minutes', origin: 'a' });
+  await marks.finish(rule, taken);
+  await accept(queue, 'm,d=a v_mean=1 120000000000', { bucket: 'elsewhere', origin: 'a' });
+  expect(startsOf(marks, 'minute')).toEqual([]);
+  await acceptAll(
+    queue,
+    Array(5).fill('other,d=a text="a line that is so long that all the results must go" 0') as string[],
+  );
+  expect(queue.totals('a')).toMatchObject({ dropped: 2, queuedPoints: 0 });
+  expect(startsOf(marks, 'minute')).toEqual([60_000]);
+  expect(rule.windows.get(60_000)).toMatchObject({ series: new Set(['m,d=a']), touched: true });
+  // An hour's result was not dropped.
+  expect(startsOf(marks, 'hour')).toEqual([0]);
+  await closeAll();
+  expect(startsOf((await open(directory)).marks, 'minute')).toEqual([60_000]);
+});
+
+it('keeps a window that is being computed marked when its results are dropped meanwhile', async () => {
+  const { marks, queue } = await open(tempDirectory('marks'), { limitBytes: 100 });
+  marks.setRules('a', [MINUTE]);
+  await accept(queue, at(60_000));
+  await drain(queue);
+  const rule = ruleOf(marks, 'minute');
+  const taken = marks.take([...rule.windows.values()]);
+  await accept(queue, 'm,d=a v_mean=1 60000000000', { bucket: 'minutes', origin: 'a' });
+  await accept(queue, `other,d=a text="${'x'.repeat(80)}" 0`);
+  await marks.finish(rule, taken);
+  expect(startsOf(marks, 'minute')).toEqual([60_000]);
+});
+
+it('marks a year of seconds without holding them one by one', async () => {
+  const directory = tempDirectory('marks');
+  const { marks } = await open(directory);
+  const second = { ...MINUTE, id: 'second', every: 1000 };
+  marks.setRules('a', [second]);
+  const rule = ruleOf(marks, 'second');
+  const year = 365 * 86_400_000;
+  await marks.add(rule, 1_700_000_500_000, 1_700_000_500_000 + year);
+  expect(rule.windows.size).toBe(1000);
+  expect(rule.stretches.size).toBe(year / 1_000_000 - 1);
+  expect(rule.count({ now: 1_700_000_500_000 + year, grace: 0 })).toEqual({ waiting: year / 1000, open: 0 });
+  await closeAll();
+
+  const again = ruleOf((await open(directory)).marks, 'second');
+  expect(again.windows.size).toBe(1000);
+  expect(again.stretches.size).toBe(rule.stretches.size);
+  expect(again.count({ now: 1_700_001_000_000, grace: 0 })).toEqual({ waiting: 500, open: 500 });
+});
+
+it('unfolds a stretch into its windows, but for those that are too old', async () => {
+  const directory = tempDirectory('marks');
+  const { marks, queue } = await open(directory);
+  marks.setRules('a', [MINUTE]);
+  const rule = ruleOf(marks, 'minute');
+  await marks.add(rule, 0, 1000 * 60_000);
+  const [stretch] = rule.stretches.values();
+  if (stretch === undefined) throw new Error('no stretch');
+  await accept(queue, at(0));
+  expect(await marks.unfold(rule, stretch, 990 * 60_000 - 1)).toBe(990);
+  expect(rule.stretches.size).toBe(0);
+  expect(startsOf(marks, 'minute')).toEqual([0, ...Array.from({ length: 10 }, (_, index) => (990 + index) * 60_000)]);
+  expect(rule.windows.get(990 * 60_000)).toMatchObject({ series: undefined, before: { event: 0, sensor: 1 } });
+  await closeAll();
+  const after = ruleOf((await open(directory)).marks, 'minute');
+  expect([after.windows.size, after.stretches.size]).toEqual([11, 0]);
+});
+
+it('marks stretches when many windows are marked, but never the one that is now', async () => {
+  const directory = tempDirectory('marks');
+  const { marks, queue } = await open(directory, { windows: 2 });
+  marks.setRules('a', [MINUTE]);
+  const now = Date.now();
+  await acceptAll(queue, [at(0), at(60_000), at(30 * 60_000), at(20 * 60_000), at(1500 * 60_000), at(now)]);
+  const rule = ruleOf(marks, 'minute');
+  expect(startsOf(marks, 'minute')).toEqual([0, 60_000, now - (now % 60_000)]);
+  const expected = [
+    { start: 0, from: 20 * 60_000, to: 31 * 60_000 },
+    { start: 1000 * 60_000, from: 1500 * 60_000, to: 1501 * 60_000 },
+  ];
+  expect([...rule.stretches.values()]).toMatchObject(expected);
+  await closeAll();
+  const again = await open(directory);
+  expect([...ruleOf(again.marks, 'minute').stretches.values()]).toMatchObject(expected);
+  again.marks.setRules('a', [HOUR]);
+  await closeAll();
+  const after = await open(directory);
+  after.marks.setRules('a', [MINUTE]);
+  expect(ruleOf(after.marks, 'minute').stretches.size).toBe(0);
+});
+
+it('forgets a node that is not there when the store is read only after all nodes have started', async () => {
+  const directory = tempDirectory('marks');
+  const before = await open(directory);
+  for (const node of ['a', 'b']) before.marks.setRules(node, [MINUTE]);
+  await accept(before.queue, at(0));
+  await closeAll();
+
+  const marks = new Marks('s1');
+  marks.enter('a');
+  marks.forgetAbsent();
+  const queue = await openQueue(await openStore(directory), { companion: marks });
+  await accept(queue, at(60_000));
+  expect(startsOf(marks, 'minute')).toEqual([0, 60_000]);
+  expect(marks.of('b').size).toBe(0);
+  await closeAll();
+  expect((await open(directory)).marks.of('b').size).toBe(0);
+});
+
+it('forgets a node that was there and has gone to another server', async () => {
+  const { marks, queue } = await open(tempDirectory('marks'));
+  for (const node of ['a', 'b']) {
+    marks.enter(node);
+    marks.setRules(node, [MINUTE]);
+  }
+  // A deploy: both are started anew, one of them elsewhere. What comes between is not lost for the other.
+  marks.exit('a');
+  marks.exit('b');
+  await accept(queue, at(0));
+  marks.enter('a');
+  marks.forgetAbsent();
+  expect(startsOf(marks, 'minute')).toEqual([0]);
+  expect(marks.of('b').size).toBe(0);
 });

@@ -33,8 +33,8 @@ interface Running {
 }
 
 /**
- * Points come in order, late and again; the writer, the aggregator and the clock go on by turns; and at any batch the
- * process may end, with that batch on the disk or not. At last every window must be what its raw points say.
+ * Points come in order, late and again; the writer, the aggregator and the clock go on by turns; the queue may be full, and
+ * at any batch the process may end, with that batch on the disk or not. At last every window must be what its raw points say.
  */
 async function play(seed: number): Promise<void> {
   const random = seededRandom(seed);
@@ -43,6 +43,13 @@ async function play(seed: number): Promise<void> {
   const influx = new FakeInflux();
   influx.breaksOff = () => below(40) === 0;
   let clock = START;
+  /** Somebody sets the clock back, and right again. */
+  let setBack = 0;
+  const now = (): number => clock - setBack;
+  const steady = (): number => clock;
+  // Some queues are full now and then, and drop results; some memories hold few marks.
+  let limitBytes = below(2) ? 1e9 : 1500 + below(3000);
+  const windows = below(2) ? undefined : below(30);
   const life = { batchesLeft: Infinity, crashed: false, crashes: 0 };
   interceptBatches(async ({ apply }) => {
     if (!life.crashed && --life.batchesLeft >= 0) return apply();
@@ -52,8 +59,8 @@ async function play(seed: number): Promise<void> {
   });
 
   const start = async (): Promise<Running> => {
-    const marks = new Marks('s1', () => clock);
-    const queue = await openQueue(await openStore(directory), { companion: marks, chunkLines: 5 });
+    const marks = new Marks('s1', { now, steady, ...(windows === undefined ? {} : { windows }) });
+    const queue = await openQueue(await openStore(directory), { companion: marks, chunkLines: 5, limitBytes });
     const source = {
       marks,
       left: (bucket: string) => queue.left(bucket),
@@ -63,22 +70,31 @@ async function play(seed: number): Promise<void> {
       query: (bucket: string, statement: string, signal: AbortSignal) => influx.query(bucket, statement, signal),
     };
     const listener = { computed: vi.fn(), expired: vi.fn(), unusable: vi.fn(), changed: vi.fn() };
-    const now = () => clock;
-    const aggregator = new Aggregator({ node: 'aggregate', source, grace: 2000, listener, now, interval: 1 });
+    const aggregator = new Aggregator({
+      node: 'aggregate',
+      source,
+      grace: 2000,
+      listener,
+      now,
+      steady: now,
+      interval: 1,
+    });
     // Not always at once: the rules of last time must do until then.
     if (life.crashes === 0 || random() < 0.5) aggregator.setRules(RULES);
     return { queue, marks, aggregator };
   };
 
-  const acceptSome = (most: number): void => {
+  const acceptSome = async (most: number): Promise<void> => {
+    const stored: Promise<unknown>[] = [];
     for (let count = below(most); count > 0; count--) {
       const kind = below(10);
       const age = kind < 5 ? below(3000) : kind < 7 ? below(HOUR) : below(30) * HOUR + below(3000);
       const time = Math.floor((clock - age) / 500) * 500;
       const fields = below(5) ? `v=${below(1000) / 10}` : `v=${below(1000) / 10},n=${below(100)}i`;
       const line = `${below(9) ? 'm' : 'other'},d=d${below(12)} ${fields} ${time}000000`;
-      void accept(running.queue, line, { priority: below(5) ? 'sensor' : 'event' });
+      stored.push(accept(running.queue, line, { priority: below(5) ? 'sensor' : 'event' }));
     }
+    await Promise.all(stored);
   };
 
   const writeSome = async (most: number): Promise<void> => {
@@ -95,15 +111,15 @@ async function play(seed: number): Promise<void> {
   const goOn = async (): Promise<void> => {
     for (let turns = below(40); turns > 0; turns--) {
       await new Promise(setImmediate);
-      if (below(3) === 0) acceptSome(4);
+      if (below(3) === 0) void acceptSome(4);
       if (below(3) === 0) await writeSome(50);
       clock += below(100);
     }
   };
 
-  const restart = async (): Promise<void> => {
-    // Nothing of what is on its way may reach the disk.
-    life.crashed = true;
+  const restart = async (kill: boolean): Promise<void> => {
+    // Nothing of what is on its way may reach the disk then.
+    life.crashed ||= kill;
     await running.aggregator.close(false);
     for (let started = false; !started;) {
       await closeAll();
@@ -123,20 +139,26 @@ async function play(seed: number): Promise<void> {
   let running = await start();
   for (let step = 0; step < 80; step++) {
     const dice = below(100);
-    if (dice < 35) acceptSome(30);
+    if (dice < 20) await acceptSome(30);
+    else if (dice < 35) void acceptSome(30);
     else if (dice < 60) await writeSome(1 + below(60));
-    else if (dice < 80) clock += below(20_000);
+    else if (dice < 79) clock += below(20_000);
+    else if (dice < 81) setBack = below(2) * below(5 * HOUR);
     else if (dice < 95) await goOn();
-    else await restart();
-    if (life.crashed) await restart();
+    else await restart(below(4) > 0);
+    if (life.crashed) await restart(true);
   }
 
   life.batchesLeft = Infinity;
+  setBack = 0;
+  limitBytes = 1e9;
   influx.breaksOff = () => false;
+  await restart(false);
+  life.batchesLeft = Infinity;
   const finish = clock + 3 * HOUR;
   running.aggregator.setRules(RULES);
   await until('all is computed and written', async () => {
-    if (life.crashed) await restart();
+    if (life.crashed) await restart(true);
     life.batchesLeft = Infinity;
     running.aggregator.setRules(RULES);
     clock += clock < finish ? HOUR / 4 : 2000;

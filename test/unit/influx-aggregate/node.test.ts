@@ -5,7 +5,9 @@ import { Backfill } from '../../../nodes/influx-aggregate/progress';
 import { aggregateView } from '../../../nodes/influx-aggregate/view';
 
 const name = (text: string): string => text;
-const STATE: AggregationState = { waiting: 0, open: 1, computed: 5, expired: 0, unusable: 0, trouble: undefined };
+const STATE: AggregationState = {
+  ...{ waiting: 0, oldest: undefined, open: 1, computed: 5, expired: 0, unusable: 0, trouble: undefined },
+};
 
 it.each([
   { from: '2026-07-01T00:00:00Z', to: '2026-07-01T02:00:00.5+01:00' },
@@ -39,7 +41,12 @@ it('says what is broken, then what is waiting', () => {
     aggregateView({ ...STATE, ...state }, (text, values) => [text, ...Object.values(values ?? {})].join(' '));
   expect(view({})).toEqual({ intent: 'ok', text: 'up-to-date' });
   expect(view({ open: 0, computed: 0 })).toEqual({ intent: 'idle', text: 'nothing' });
+  expect(view({ waiting: 1 })).toEqual({ intent: 'working', text: 'one-window' });
   expect(view({ waiting: 1200 })).toEqual({ intent: 'working', text: 'windows 1,200' });
+  expect(view({ waiting: 1200, oldest: Date.UTC(2026, 6, 1, 12, 5) })).toEqual({
+    intent: 'working',
+    text: 'windows-since 1,200 2026-07-01 12:05Z',
+  });
   expect(view({ waiting: 2, trouble: 'x'.repeat(70) })).toEqual({
     intent: 'trouble',
     text: `trouble ${'x'.repeat(59)}… 2`,

@@ -1,0 +1,79 @@
+import { setImmediate } from 'node:timers/promises';
+import { PackError } from '../errors';
+import type { QuerySource } from '../influx/query';
+import type { StoredCallback } from '../store/queue';
+import type { SeriesSet } from './mark';
+import { resultLine, Results } from './results';
+import type { Rule } from './rules';
+import { statementOf } from './statement';
+import { windowsOf } from './windows';
+
+/** Milliseconds of work before others have their turn. */
+const TURN = 8;
+
+/** Where raw points are read, and results go. */
+export interface ComputeSource extends QuerySource {
+  accept(bucket: string, line: string, stored: StoredCallback): void;
+}
+
+/** Windows that are read together. */
+export interface WindowRange {
+  /** Start of the first window and end of the last: ms since 1970. */
+  from: number;
+  to: number;
+  /** Starts of those that are to be computed. */
+  starts: ReadonlySet<number>;
+  series: SeriesSet;
+}
+
+export interface ComputeOptions {
+  source: ComputeSource;
+  signal: AbortSignal;
+  /** ms since 1970 */
+  now: () => number;
+  /** A row that line protocol cannot carry: something else has written it. */
+  unusable: (reason: string) => void;
+}
+
+export interface Counts {
+  /** Rows of results: one a series and window. */
+  series: number;
+  /** Raw points that were read. */
+  points: number;
+}
+
+/**
+ * Reads the raw points of windows, computes, and hands the results to the queue. Resolves when they are stored.
+ *
+ * @throws QueryError, PackError `store-unavailable` or `queue-full`
+ */
+export async function computeWindows(rule: Rule, range: WindowRange, options: ComputeOptions): Promise<Counts> {
+  const { source, signal, now, unusable } = options;
+  const { from, to, starts, series } = range;
+  const results = new Results((line, stored) => source.accept(rule.into, line, stored));
+  const rows = source.query(rule.bucket, statementOf(rule, from, to, series), signal);
+  const counts: Counts = { series: 0, points: 0 };
+  let turn = performance.now();
+  for await (const window of windowsOf(rows, rule.every)) {
+    if (performance.now() - turn > TURN) {
+      await setImmediate();
+      turn = performance.now();
+    }
+    signal.throwIfAborted();
+    counts.points += window.points;
+    // A query that took long may have begun when all points were kept, and ended when they were not.
+    if (!starts.has(window.start) || window.start < now() - rule.retention) continue;
+    let line: string | undefined;
+    try {
+      line = resultLine(rule, window);
+    } catch (error) {
+      if (!(error instanceof PackError)) throw error;
+      unusable(error.message);
+    }
+    if (line === undefined) continue;
+    counts.series++;
+    await results.add(line);
+  }
+  await results.stored();
+  return counts;
+}

@@ -1,0 +1,87 @@
+import { QueryError } from '../influx/query';
+import { Backoff, RETRY } from '../influx/retry';
+import { reasonOf } from '../errors';
+import type { Mark } from './mark';
+import { RowEstimate } from './row-estimate';
+
+/** A wait that becomes longer while what it is for goes on failing. */
+interface Pause {
+  readonly backoff: Backoff;
+  until: number;
+}
+
+function pause(): Pause {
+  return { backoff: new Backoff(RETRY), until: 0 };
+}
+
+/** What is known of a rule beside its marks. Times in milliseconds of a clock that nobody sets. */
+export class RuleProgress {
+  readonly estimate = new RowEstimate();
+  /** Why its windows, or some of them, cannot be computed. */
+  trouble: string | undefined;
+  /** The start of the oldest window that waits: ms since 1970. */
+  oldest: number | undefined;
+  readonly #rule = pause();
+  readonly #windows = pause();
+  /** Starts of windows that the server could not answer for, though it can be reached. */
+  readonly #failed = new Set<number>();
+  #newestFirst = true;
+
+  /** Whether the rule is to be left alone for now. */
+  rests(now: number): boolean {
+    return now < this.#rule.until;
+  }
+
+  /** How many windows it has tried in vain, apart from the others. */
+  get failed(): number {
+    return this.#failed.size;
+  }
+
+  /** Parts due windows in those to compute now and those to try again, which must not keep the others waiting. */
+  part(due: readonly Mark[], now: number): { due: Mark[]; again: Mark[] } {
+    const parts: { due: Mark[]; again: Mark[] } = { due: [], again: [] };
+    for (const mark of due) {
+      if (!this.#failed.has(mark.start)) parts.due.push(mark);
+      else if (now >= this.#windows.until) parts.again.push(mark);
+    }
+    return parts;
+  }
+
+  /** The newest is what somebody looks at, and the oldest has the least time left: they take turns to be the first. */
+  order<T>(groups: readonly T[]): T[] {
+    const inFront = this.#newestFirst ? 0 : 1;
+    return [...groups.slice(0, -1).slice(0, inFront), ...groups.slice(-1), ...groups.slice(0, -1).slice(inFront)];
+  }
+
+  succeeded(group: readonly Mark[]): void {
+    for (const { start } of group) this.#failed.delete(start);
+    this.#newestFirst = !this.#newestFirst;
+    this.#rule.backoff.reset();
+    if (this.#failed.size === 0) this.trouble = undefined;
+  }
+
+  /**
+   * Windows could not be computed.
+   *
+   * @returns whether others may be: the fault is with these windows, not with the way to the server
+   */
+  hasFailed(group: readonly Mark[], error: unknown, now: number): boolean {
+    this.trouble = reasonOf(error);
+    this.#newestFirst = !this.#newestFirst;
+    this.estimate.failed(group.length);
+    const isOfWindows = error instanceof QueryError && (error.code === 'statement' || error.code === 'timeout');
+    const rest = isOfWindows ? this.#windows : this.#rule;
+    rest.until = now + rest.backoff.next();
+    if (isOfWindows) for (const { start } of group) this.#failed.add(start);
+    return isOfWindows;
+  }
+
+  /** The rule had its turn, and nothing failed that stops all of it. */
+  hasBeen(marked: ReadonlyMap<number, Mark>): void {
+    for (const start of this.#failed) if (!marked.has(start)) this.#failed.delete(start);
+    this.#rule.backoff.reset();
+    if (this.#failed.size > 0) return;
+    this.#windows.backoff.reset();
+    this.trouble = undefined;
+  }
+}
