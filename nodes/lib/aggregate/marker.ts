@@ -60,14 +60,18 @@ export class Marker {
     }
   }
 
-  /** Marks the windows that start from `from` up to, not including, `to`, for all series. They wait for what is stored. */
-  addWindows(marks: RuleMarks, from: number, to: number, stored: Reach): StoreOperation[] {
+  /**
+   * Marks the windows that start from `from` up to, not including, `to`, for all series. They wait for what is stored, but
+   * not for late points.
+   *
+   * @param firstAt - since when they have waited, by the steady clock. Default: now.
+   */
+  addWindows(marks: RuleMarks, from: number, to: number, stored: Reach, firstAt = this.steady()): StoreOperation[] {
     const { node, rule, windows } = marks;
     const operations: StoreOperation[] = [];
-    const steady = this.steady();
     for (let start = from; start < to; start += rule.every) {
       const known = windows.get(start);
-      const mark = known ?? markOfAll(start, stored, steady);
+      const mark = known ?? { ...markOfAll(start, stored, firstAt), lastAt: -Infinity };
       this.#series.addAll(mark);
       mark.touched = true;
       Object.assign(mark.before, stored);

@@ -214,11 +214,11 @@ export class Marks implements QueueCompanion {
    * @returns the number of those that were left out
    * @throws PackError `store-unavailable`
    */
-  async unfold(marks: RuleMarks, { start, from, to }: Stretch, oldest: number): Promise<number> {
+  async unfold(marks: RuleMarks, { start, from, to, firstAt }: Stretch, oldest: number): Promise<number> {
     const { every, bucket } = marks.rule;
     const first = Math.max(from, Math.ceil(oldest / every) * every);
     const operations = this.#marker.removeStretches(marks, [start]);
-    operations.push(...this.#marker.addWindows(marks, first, to, this.#stored(bucket)));
+    operations.push(...this.#marker.addWindows(marks, first, to, this.#stored(bucket), firstAt));
     await this.#write(operations);
     return (Math.min(first, to) - from) / every;
   }
