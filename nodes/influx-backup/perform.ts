@@ -120,7 +120,9 @@ function retentionOf({ bucket = '', range }: Command, { buckets }: Surroundings)
 function outcomeOfBackup(buckets: BucketReport[], milliseconds: number): Outcome {
   const failures = buckets.flatMap(({ bucket, error }) => (error === undefined ? [] : [`${bucket}: ${error}`]));
   const missing = sum(buckets, (each) => each.missing);
-  const isWhole = buckets.every(({ faults, omitted }) => faults.length === 0 && omitted === undefined);
+  const isWhole = buckets.every(
+    ({ faults, omitted, unreadable }) => faults.length === 0 && omitted === undefined && unreadable.length === 0,
+  );
   return {
     result: {
       command: 'backup',

@@ -85,6 +85,60 @@ describe('copies of every version', () => {
   });
 });
 
+describe('names that start with _, as some of InfluxDB itself do', () => {
+  test('are copied, proven and restored, and what InfluxDB does not give out is told', async () => {
+    const [kind] = targetKinds();
+    if (!kind) throw new Error('no InfluxDB');
+    const target = await kind.start();
+    const server = connect(target.options);
+    atEndOfFile(() => server.close());
+    const names = ['', 'name', 'field', 'fieldKey', 'fieldKeys', 'fieldType', 'tagKey', 'tagKeys', 'tagValue', 'tags'];
+    names.push('seriesKey', 'series', 'measurement', 'measurements', 'system', 'shard', 'time', 'value', 'start', 'x');
+    const time = BigInt(Date.now()) * 1_000_000n;
+    const lines = names.flatMap((name, index) => [
+      `_${name} v=1 ${time}`,
+      `tag,_${name}=a,b=c v=1i,w="x" ${time + BigInt(index)}`,
+      `field${index},b=c _${name}=1 ${time}`,
+      `mixed${index},v=t _${name}=1,v=2i ${time}`,
+    ]);
+    const bucket = await target.createBucket();
+    const other = await target.createBucket();
+    await storeLines(server, bucket, lines);
+    await storeLines(server, other, [`m v=1 ${time}`]);
+
+    const measurements = ['_fieldKeys', '_tagKeys', '_series'];
+    const hidden = ['_name', '_fieldKey', '_tagKey', '_tagValue', '_seriesKey'];
+    const expected = lines.flatMap((line) => {
+      if (measurements.some((name) => line.startsWith(`${name} `))) return [];
+      const field = hidden.find((name) => line.includes(` ${name}=`));
+      if (field === undefined) return [canonical(line)];
+      return line.startsWith('mixed') ? [line.replace(`${field}=1,`, '')] : [];
+    });
+    const directory = tempDirectory('backup');
+    const report = await backUpBucket(server, bucket, directory);
+    expect(report.error).toBeUndefined();
+    expect(report.omitted).toBeUndefined();
+    expect(copiedLines(directory, bucket)).toEqual(expected.sort());
+    expect(report.unreadable.map(({ measurement }) => measurement).sort()).toEqual(
+      [
+        ...measurements,
+        ...hidden.flatMap((name) => [`field${names.indexOf(name.slice(1))}`, `mixed${names.indexOf(name.slice(1))}`]),
+      ].sort(),
+    );
+    expect((await verifyCopies({ directory, bucket, signal: never }))[0]).toMatchObject({
+      points: expected.length,
+      faults: [],
+    });
+    const into = await target.createBucket();
+    const [restored] = await restoreCopies({ directory, bucket, into, server, signal: never });
+    expect(restored).toMatchObject({ written: expected.length, refused: 0 });
+    await backUpBucket(server, into, directory);
+    expect(copiedLines(directory, into)).toEqual(expected);
+    // Another bucket has none of this.
+    expect((await backUpBucket(server, other, directory)).unreadable).toEqual([]);
+  });
+});
+
 describe('a disk for the copies', () => {
   let target: Target;
   let server: InfluxServer;

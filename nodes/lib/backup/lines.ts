@@ -21,7 +21,7 @@ function fieldsEndInString(text: string, from: number): boolean {
 }
 
 /** The first space that no backslash stands before: it ends measurement and tags. */
-function startOfFields(text: string): number {
+export function startOfFields(text: string): number {
   let at = text.indexOf(' ');
   while (at > 0 && text.charAt(at - 1) === '\\') at = text.indexOf(' ', at + 1);
   return at < 0 ? text.length : at;
@@ -67,4 +67,11 @@ export class LineSplitter {
 /** The time of a line, in nanoseconds since 1970. */
 export function timeOf(line: string): bigint {
   return BigInt(line.slice(line.lastIndexOf(' ') + 1));
+}
+
+const MEASUREMENT = /^(?:\\[, ]|[^, ])*/;
+
+/** The measurement of a line as `lineOf` makes them. */
+export function measurementOf(line: string): string {
+  return (MEASUREMENT.exec(line)?.[0] ?? '').replace(/\\([, ])/g, '$1');
 }

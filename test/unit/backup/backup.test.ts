@@ -149,6 +149,38 @@ describe('a backup', () => {
     source.remove(() => true);
     expect((await backUpRaw(source, directory)).omitted).toBeUndefined();
   });
+
+  test('says what InfluxDB does not give out, and copies the rest', async () => {
+    const source = new MemorySource();
+    const time = daysAgo(1);
+    source.add(`_series v=1 ${time}`, `m1 _name=1 ${time}`, `m2,_t=x _tagKey=1,w=2 ${time}`, `m3 v=1 ${time}`);
+    const directory = temporary();
+    const report = await backUpRaw(source, directory);
+    expect(report.unreadable).toEqual([
+      { measurement: '_series', reason: expect.stringContaining('the measurement "_series"') as string },
+      { measurement: 'm1', reason: expect.stringContaining('of "m1" the field "_name"') as string },
+      { measurement: 'm2', reason: expect.stringContaining('of "m2" the field "_tagKey"') as string },
+    ]);
+    expect(report.error).toBeUndefined();
+    expect(copiedLines(directory)).toEqual([`m2,_t=x w=2 ${time}`, `m3 v=1 ${time}`]);
+  });
+
+  test('takes no row that was not asked for', async () => {
+    const source = new MemorySource();
+    source.add(`m v=1 ${daysAgo(1)}`);
+    const query = source.query.bind(source);
+    source.query = async function* (bucket, statement) {
+      for await (const block of query(bucket, statement)) {
+        yield block.times.length === 0
+          ? block
+          : { ...block, times: [0n, ...block.times], rows: [['m'], ...block.rows] };
+      }
+    };
+    const directory = temporary();
+    const report = await backUpRaw(source, directory);
+    expect(report.omitted).toEqual({ points: 1, reason: expect.stringContaining('not asked for') as string });
+    expect(copiedLines(directory)).toEqual(source.sorted());
+  });
 });
 
 describe('a backup that fails', () => {
