@@ -63,11 +63,11 @@ export function serverDirectory(directory: string, serverName: string): string {
 }
 
 export async function perform(command: Command, surroundings: Surroundings): Promise<Outcome> {
-  const began = Date.now();
+  const began = performance.now();
   const { name, bucket, range, copiesOf = surroundings.serverName } = command;
   const { signal, progress } = surroundings;
   const selection = { directory: serverDirectory(surroundings.directory, copiesOf), bucket, range };
-  const milliseconds = (): number => Date.now() - began;
+  const milliseconds = (): number => Math.round(performance.now() - began);
   await requireDirectory(surroundings.directory);
   switch (name) {
     case 'backup':

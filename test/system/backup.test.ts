@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { backUp, type BucketReport } from '../../nodes/lib/backup/backup';
-import { LineSplitter } from '../../nodes/lib/backup/lines';
+import { LineSplitter, timeOf } from '../../nodes/lib/backup/lines';
 import { restoreCopies } from '../../nodes/lib/backup/restore';
 import { verifyCopies } from '../../nodes/lib/backup/verify';
 import { connect } from '../../nodes/lib/influx/connect';
@@ -82,6 +82,40 @@ describe('copies of every version', () => {
         await to.target.cleanUp(...(to.target.options.version === '3' ? [into] : []));
       }
     }
+  });
+});
+
+describe('a bucket that keeps less than the copies hold', () => {
+  test('gets what it keeps, and the rest is told as refused', async () => {
+    const [kind] = targetKinds();
+    if (!kind) throw new Error('no InfluxDB');
+    const target = await kind.start();
+    const server = connect(target.options);
+    atEndOfFile(() => server.close());
+    const bucket = await target.createBucket();
+    const lines = awkwardLines(seed, 20_000, DAYS);
+    await storeLines(server, bucket, lines);
+    const directory = tempDirectory('backup');
+    await backUpBucket(server, bucket, directory);
+    const into = await target.createBucket(86_400);
+    const yesterday = BigInt(Date.now() - 86_400_000) * 1_000_000n;
+    const isKept = (line: string): boolean => timeOf(line) > yesterday;
+    let requests = 0;
+    const counted: Pick<InfluxServer, 'write' | 'batchLines'> = {
+      batchLines: server.batchLines,
+      write: (...given) => {
+        requests += 1;
+        return server.write(...given);
+      },
+    };
+    const [restored] = await restoreCopies({ directory, bucket, into, server: counted, signal: never });
+    const kept = lines.filter(isKept).length;
+    expect(restored?.error).toBeUndefined();
+    expect((restored?.written ?? 0) + (restored?.refused ?? 0)).toBe(lines.length);
+    // 1.x takes what lies in a shard that has not ended: here an hour.
+    expect(Math.abs((restored?.written ?? 0) - kept)).toBeLessThan(lines.length / (DAYS * 24) + 20);
+    expect(restored?.refusals[0]?.reason).toContain('retention');
+    expect(requests).toBeLessThan(60);
   });
 });
 

@@ -137,12 +137,11 @@ async function backUpDays(
   const { signal, keep } = options;
   const { bucket } = report;
   const { directory, manifest } = copies;
-  const expired = BigInt(Date.now()) * 1_000_000n - BigInt(retention) * 1_000_000_000n;
   const reader = new DayReader(options.source, bucket, signal);
   const missing = new Map<string, number>();
   let kept = 0;
   try {
-    for (const day of daysToLookAt({ from: options.range?.from ?? expired, to: options.range?.to })) {
+    for (const day of daysToLookAt({ from: options.range?.from ?? expiredBefore(retention), to: options.range?.to })) {
       if (keep > 0 && kept >= keep) break;
       signal.throwIfAborted();
       const old = manifest.days[day];
@@ -156,7 +155,8 @@ async function backUpDays(
       report.days += 1;
       const copy = manifest.days[day];
       if (copy) kept += 1;
-      addMissing(missing, day, copy?.missing ?? {}, expired);
+      // Asked each time: hours expire while a long backup goes on.
+      addMissing(missing, day, copy?.missing ?? {}, expiredBefore(retention));
     }
   } finally {
     report.missingOf = [...missing]
@@ -165,6 +165,11 @@ async function backUpDays(
     report.missing = report.missingOf.reduce((sum, { points }) => sum + points, 0);
     report.unreadable = reader.unreadable;
   }
+}
+
+/** Nanoseconds since 1970. */
+function expiredBefore(retention: number): bigint {
+  return BigInt(Date.now()) * 1_000_000n - BigInt(retention) * 1_000_000_000n;
 }
 
 /** The latest first: those are the ones that only InfluxDB has. Points may be dated a little ahead. */

@@ -32,10 +32,16 @@ export class LineSplitter {
   /** Of the line under way, whose string goes on over line breaks. */
   #pieces: string[] = [];
   #rest = '';
+  #held = 0;
 
   /** @returns the lines that have become complete */
   push(text: string): string[] {
     const lines: string[] = [];
+    if (!text.includes('\n')) {
+      // To look through a long line again for each part of it would take for ever.
+      this.#rest += text;
+      return lines;
+    }
     const pieces = (this.#rest + text).split('\n');
     this.#rest = pieces.pop() ?? '';
     for (const piece of pieces) {
@@ -45,11 +51,18 @@ export class LineSplitter {
         continue;
       }
       this.#pieces.push(piece);
+      this.#held += piece.length;
       if (isOpen) continue;
       lines.push(this.#pieces.join('\n'));
       this.#pieces = [];
+      this.#held = 0;
     }
     return lines;
+  }
+
+  /** Characters of the line that has begun and not ended. */
+  get held(): number {
+    return this.#held + this.#rest.length;
   }
 
   /** Whether a line has begun that has not ended. */

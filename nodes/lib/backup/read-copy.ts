@@ -20,6 +20,9 @@ export class CopyFault extends Error {
   }
 }
 
+/** Characters of a line beyond which it is none: damage can make one of all that follows. */
+const LONGEST_LINE = 64 * 1024 * 1024;
+
 /** Hands lines over in portions; the next one is read when `use` is done. */
 type Use = (lines: readonly string[]) => void | Promise<void>;
 
@@ -46,6 +49,7 @@ async function readLines(path: string, use: Use, signal: AbortSignal, from = 0, 
     for await (const part of parts) {
       try {
         await use(splitter.push(decoder.write(part)));
+        if (splitter.held > LONGEST_LINE) throw new CopyFault('holds what is no line: it does not end');
       } catch (error) {
         failed = { error };
         throw error;

@@ -92,7 +92,8 @@ export class DayReader {
 
   /** Asked anew while a backup goes on: a measurement or a type may have come since. */
   async #measurements(): Promise<readonly Measurement[]> {
-    const now = Date.now();
+    // Not the clock: it may be put back.
+    const now = performance.now();
     if (now - this.#askedAt < ASK_INTERVAL) return this.#known;
     this.#known = await this.#askForMeasurements();
     this.#askedAt = now;
