@@ -46,7 +46,7 @@ type Translate = (name: string, values?: Record<string, string>) => string;
 export function commandOf(message: CommandMessage, text: Translate): Command {
   const name = NAMES.find((each) => each === message.payload);
   if (!name) throw new PackError('backup-failed', text('command'));
-  const { dryRun, full, confirm } = message;
+  const { confirm } = message;
   const range = { from: momentOf(message, 'from', text), to: momentOf(message, 'to', text) };
   if (range.from !== undefined && range.to !== undefined && range.from >= range.to) {
     throw new PackError('backup-failed', text('range'));
@@ -54,8 +54,8 @@ export function commandOf(message: CommandMessage, text: Translate): Command {
   const command: Command = {
     name,
     range,
-    dryRun: dryRun === true,
-    full: full === true,
+    dryRun: isAsked(message, 'dryRun', text),
+    full: isAsked(message, 'full', text),
     shrink: confirm === 'shrink',
     ...optional(message, 'bucket', text),
     ...optional(message, 'into', text),
@@ -65,7 +65,19 @@ export function commandOf(message: CommandMessage, text: Translate): Command {
   if (command.into !== undefined && command.bucket === undefined) {
     throw new PackError('backup-failed', text('into'));
   }
+  // A backup is always made, and always of the own server: who says otherwise expects something else.
+  if (name === 'backup' && (command.dryRun || command.copiesOf !== undefined)) {
+    throw new PackError('backup-failed', text('not-for-backup', { name: command.dryRun ? 'dryRun' : 'copiesOf' }));
+  }
   return command;
+}
+
+/** What is meant by "yes" must not be guessed: a dry run that is not one would write. */
+function isAsked(message: CommandMessage, name: 'dryRun' | 'full', text: Translate): boolean {
+  const value = message[name];
+  if (value === undefined || value === null || value === '') return false;
+  if (typeof value !== 'boolean') throw new PackError('backup-failed', text('not-boolean', { name }));
+  return value;
 }
 
 function optional<K extends 'bucket' | 'into' | 'copiesOf'>(

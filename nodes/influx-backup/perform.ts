@@ -63,11 +63,11 @@ export function serverDirectory(directory: string, serverName: string): string {
 }
 
 export async function perform(command: Command, surroundings: Surroundings): Promise<Outcome> {
-  const began = Date.now();
+  const began = performance.now();
   const { name, bucket, range, copiesOf = surroundings.serverName } = command;
   const { signal, progress } = surroundings;
   const selection = { directory: serverDirectory(surroundings.directory, copiesOf), bucket, range };
-  const milliseconds = (): number => Date.now() - began;
+  const milliseconds = (): number => Math.round(performance.now() - began);
   await requireDirectory(surroundings.directory);
   switch (name) {
     case 'backup':
@@ -120,7 +120,9 @@ function retentionOf({ bucket = '', range }: Command, { buckets }: Surroundings)
 function outcomeOfBackup(buckets: BucketReport[], milliseconds: number): Outcome {
   const failures = buckets.flatMap(({ bucket, error }) => (error === undefined ? [] : [`${bucket}: ${error}`]));
   const missing = sum(buckets, (each) => each.missing);
-  const isWhole = buckets.every(({ faults, omitted }) => faults.length === 0 && omitted === undefined);
+  const isWhole = buckets.every(
+    ({ faults, omitted, unreadable }) => faults.length === 0 && omitted === undefined && unreadable.length === 0,
+  );
   return {
     result: {
       command: 'backup',

@@ -40,7 +40,11 @@ function viewOfResult(result: Result, text: Translate): StatusView {
     case 'backup': {
       const { missing, copied, points, buckets } = result;
       if (missing > 0) return { intent, text: text('missing', { missing: count(missing) }) };
-      const fault = buckets.flatMap(({ faults, omitted }) => [...faults, ...(omitted ? [omitted.reason] : [])])[0];
+      const [fault] = buckets.flatMap(({ faults, omitted, unreadable }) => [
+        ...faults,
+        ...(omitted ? [omitted.reason] : []),
+        ...unreadable.map(({ reason }) => reason),
+      ]);
       if (fault !== undefined) return { intent, text: text('fault', { reason: shortened(fault) }) };
       const name = copied === 0 ? 'unchanged' : copied === 1 ? 'copied-day' : 'copied';
       return { intent, text: text(name, { days: count(copied), points: count(points) }) };

@@ -1,11 +1,16 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { atEndOfFile } from './cleanup';
 
-/** A new empty directory, removed with all it holds when the test file has ended. */
+/**
+ * A new empty directory, removed with all it holds when the test file has ended, and with all that has come beside it: a store
+ * keeps copies of what was damaged there.
+ */
 export function tempDirectory(name = 'test'): string {
-  const directory = mkdtempSync(join(tmpdir(), `mqtt2influx-${name}-`));
-  atEndOfFile(() => rmSync(directory, { recursive: true, force: true, maxRetries: 5 }));
+  const place = mkdtempSync(join(tmpdir(), `mqtt2influx-${name}-`));
+  atEndOfFile(() => rmSync(place, { recursive: true, force: true, maxRetries: 5 }));
+  const directory = join(place, name);
+  mkdirSync(directory);
   return directory;
 }

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { backUp, type BucketReport } from '../../nodes/lib/backup/backup';
-import { LineSplitter } from '../../nodes/lib/backup/lines';
+import { LineSplitter, timeOf } from '../../nodes/lib/backup/lines';
 import { restoreCopies } from '../../nodes/lib/backup/restore';
 import { verifyCopies } from '../../nodes/lib/backup/verify';
 import { connect } from '../../nodes/lib/influx/connect';
@@ -82,6 +82,94 @@ describe('copies of every version', () => {
         await to.target.cleanUp(...(to.target.options.version === '3' ? [into] : []));
       }
     }
+  });
+});
+
+describe('a bucket that keeps less than the copies hold', () => {
+  test('gets what it keeps, and the rest is told as refused', async () => {
+    const [kind] = targetKinds();
+    if (!kind) throw new Error('no InfluxDB');
+    const target = await kind.start();
+    const server = connect(target.options);
+    atEndOfFile(() => server.close());
+    const bucket = await target.createBucket();
+    const lines = awkwardLines(seed, 20_000, DAYS);
+    await storeLines(server, bucket, lines);
+    const directory = tempDirectory('backup');
+    await backUpBucket(server, bucket, directory);
+    const into = await target.createBucket(86_400);
+    const yesterday = BigInt(Date.now() - 86_400_000) * 1_000_000n;
+    const isKept = (line: string): boolean => timeOf(line) > yesterday;
+    let requests = 0;
+    const counted: Pick<InfluxServer, 'write' | 'batchLines'> = {
+      batchLines: server.batchLines,
+      write: (...given) => {
+        requests += 1;
+        return server.write(...given);
+      },
+    };
+    const [restored] = await restoreCopies({ directory, bucket, into, server: counted, signal: never });
+    const kept = lines.filter(isKept).length;
+    expect(restored?.error).toBeUndefined();
+    expect((restored?.written ?? 0) + (restored?.refused ?? 0)).toBe(lines.length);
+    // 1.x takes what lies in a shard that has not ended: here an hour.
+    expect(Math.abs((restored?.written ?? 0) - kept)).toBeLessThan(lines.length / (DAYS * 24) + 20);
+    expect(restored?.refusals[0]?.reason).toContain('retention');
+    expect(requests).toBeLessThan(60);
+  });
+});
+
+describe('names that start with _, as some of InfluxDB itself do', () => {
+  test('are copied, proven and restored, and what InfluxDB does not give out is told', async () => {
+    const [kind] = targetKinds();
+    if (!kind) throw new Error('no InfluxDB');
+    const target = await kind.start();
+    const server = connect(target.options);
+    atEndOfFile(() => server.close());
+    const names = ['', 'name', 'field', 'fieldKey', 'fieldKeys', 'fieldType', 'tagKey', 'tagKeys', 'tagValue', 'tags'];
+    names.push('seriesKey', 'series', 'measurement', 'measurements', 'system', 'shard', 'time', 'value', 'start', 'x');
+    const time = BigInt(Date.now()) * 1_000_000n;
+    const lines = names.flatMap((name, index) => [
+      `_${name} v=1 ${time}`,
+      `tag,_${name}=a,b=c v=1i,w="x" ${time + BigInt(index)}`,
+      `field${index},b=c _${name}=1 ${time}`,
+      `mixed${index},v=t _${name}=1,v=2i ${time}`,
+    ]);
+    const bucket = await target.createBucket();
+    const other = await target.createBucket();
+    await storeLines(server, bucket, lines);
+    await storeLines(server, other, [`m v=1 ${time}`]);
+
+    const measurements = ['_fieldKeys', '_tagKeys', '_series'];
+    const hidden = ['_name', '_fieldKey', '_tagKey', '_tagValue', '_seriesKey'];
+    const expected = lines.flatMap((line) => {
+      if (measurements.some((name) => line.startsWith(`${name} `))) return [];
+      const field = hidden.find((name) => line.includes(` ${name}=`));
+      if (field === undefined) return [canonical(line)];
+      return line.startsWith('mixed') ? [line.replace(`${field}=1,`, '')] : [];
+    });
+    const directory = tempDirectory('backup');
+    const report = await backUpBucket(server, bucket, directory);
+    expect(report.error).toBeUndefined();
+    expect(report.omitted).toBeUndefined();
+    expect(copiedLines(directory, bucket)).toEqual(expected.sort());
+    expect(report.unreadable.map(({ measurement }) => measurement).sort()).toEqual(
+      [
+        ...measurements,
+        ...hidden.flatMap((name) => [`field${names.indexOf(name.slice(1))}`, `mixed${names.indexOf(name.slice(1))}`]),
+      ].sort(),
+    );
+    expect((await verifyCopies({ directory, bucket, signal: never }))[0]).toMatchObject({
+      points: expected.length,
+      faults: [],
+    });
+    const into = await target.createBucket();
+    const [restored] = await restoreCopies({ directory, bucket, into, server, signal: never });
+    expect(restored).toMatchObject({ written: expected.length, refused: 0 });
+    await backUpBucket(server, into, directory);
+    expect(copiedLines(directory, into)).toEqual(expected);
+    // Another bucket has none of this.
+    expect((await backUpBucket(server, other, directory)).unreadable).toEqual([]);
   });
 });
 

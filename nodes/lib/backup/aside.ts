@@ -59,9 +59,9 @@ export class CompressedFile {
   readonly #directory: string;
   readonly #aside: string;
   readonly #handle: FileHandle;
-  readonly #gzip: Gzip;
   readonly #hash = createHash('sha256');
-  readonly #written: Promise<void>;
+  /** What compresses, and when all of that is in the file; none while nothing is under way. */
+  #under: { gzip: Gzip; written: Promise<void> } | undefined;
   #waiting = '';
   #bytes = 0;
   #fault: Error | undefined;
@@ -70,11 +70,6 @@ export class CompressedFile {
     this.#directory = directory;
     this.#aside = aside;
     this.#handle = handle;
-    this.#gzip = createGzip();
-    this.#written = pipeline(this.#gzip, async (parts: AsyncIterable<Buffer>) => {
-      for await (const part of parts) await this.#append(part);
-    });
-    this.#written.catch((error: unknown) => (this.#fault = error instanceof Error ? error : new Error(String(error))));
   }
 
   /** @param name - what it is called while it is written */
@@ -89,11 +84,28 @@ export class CompressedFile {
     if (this.#waiting.length >= BLOCK) await this.#flush();
   }
 
+  /** Where it is while it is not placed. */
+  get path(): string {
+    return this.#aside;
+  }
+
+  /**
+   * Has all that was written so far in the file, where it can be read. What comes behind it can be read by itself too: the file
+   * becomes several compressed ones, one behind the other, which is what gzip takes for one.
+   *
+   * @returns the bytes so far
+   */
+  async cut(): Promise<number> {
+    await this.#flush();
+    this.#under?.gzip.end();
+    await this.#under?.written;
+    this.#under = undefined;
+    return this.#bytes;
+  }
+
   /** Completes the file and has it on the disk, still aside. */
   async finish(): Promise<{ bytes: number; sha256: string }> {
-    await this.#flush();
-    this.#gzip.end();
-    await this.#written;
+    await this.cut();
     await this.#handle.sync();
     await this.#handle.close();
     return { bytes: this.#bytes, sha256: this.#hash.digest('hex') };
@@ -107,8 +119,8 @@ export class CompressedFile {
 
   /** Leaves nothing of it. */
   async discard(): Promise<void> {
-    this.#gzip.destroy();
-    await this.#written.catch(() => undefined);
+    this.#under?.gzip.destroy();
+    await this.#under?.written.catch(() => undefined);
     await this.#handle.close().catch(() => undefined);
     await rm(this.#aside, { force: true });
   }
@@ -117,8 +129,19 @@ export class CompressedFile {
     const text = this.#waiting;
     this.#waiting = '';
     if (this.#fault) throw this.#fault;
-    if (this.#gzip.write(text)) return;
-    await Promise.race([once(this.#gzip, 'drain'), this.#written]);
+    if (text === '') return;
+    const { gzip, written } = (this.#under ??= this.#compress());
+    if (gzip.write(text)) return;
+    await Promise.race([once(gzip, 'drain'), written]);
+  }
+
+  #compress(): { gzip: Gzip; written: Promise<void> } {
+    const gzip = createGzip();
+    const written = pipeline(gzip, async (parts: AsyncIterable<Buffer>) => {
+      for await (const part of parts) await this.#append(part);
+    });
+    written.catch((error: unknown) => (this.#fault = error instanceof Error ? error : new Error(String(error))));
+    return { gzip, written };
   }
 
   async #append(part: Buffer): Promise<void> {

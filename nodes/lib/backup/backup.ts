@@ -1,13 +1,15 @@
 import { reasonOf } from '../errors';
 import type { QuerySource } from '../influx/query';
 import { Copies } from './copies';
-import { copyDay, type CopyResult, type Omission } from './copy-day';
+import { copyDay, type CopyResult } from './copy-day';
 import { dayOf, dayOfMilliseconds, previousDay, startOf, touches, type Day, type TimeRange } from './days';
 import { keepLatest } from './keep';
 import { bucketDirectory } from './layout';
+import type { MissingPoints } from './manifest';
 import { ProgressReport, type Progress } from './progress';
-import { DayReader } from './read-day';
+import { DayReader, type Unreadable } from './read-day';
 import { interrupted, isDone } from './resume';
+import type { Omission } from './write-copy';
 
 export interface BackupOptions {
   source: QuerySource;
@@ -25,6 +27,8 @@ export interface BackupOptions {
   full?: boolean;
   /** What InfluxDB holds replaces the copies, even where it holds less. */
   shrink?: boolean;
+  /** Points that are remembered at once while copies are compared with InfluxDB. */
+  mostPoints?: number;
   signal: AbortSignal;
   progress?: (progress: Progress) => void;
 }
@@ -43,10 +47,14 @@ export interface BucketReport {
   removed: Day[];
   /** Points that are in the copies but not in InfluxDB any more, though they have not expired. */
   missing: number;
+  /** Of which measurements they are, the most first; the name is empty for those of many others. */
+  missingOf: { measurement: string; points: number }[];
   /** Points that line protocol cannot carry, with the reason for one of them. */
   omitted?: Omission;
   /** Older copies that were not as they should be. */
   faults: string[];
+  /** What InfluxDB holds and cannot give out, so that it is not in the copies. */
+  unreadable: Unreadable[];
   /** Why the bucket was not backed up to the end. */
   error?: string;
 }
@@ -73,7 +81,18 @@ export async function backUp(options: BackupOptions): Promise<BucketReport[]> {
 }
 
 function newReport(bucket: string): BucketReport {
-  return { bucket, days: 0, copied: [], points: 0, bytes: 0, removed: [], missing: 0, faults: [] };
+  return {
+    bucket,
+    days: 0,
+    copied: [],
+    points: 0,
+    bytes: 0,
+    removed: [],
+    missing: 0,
+    missingOf: [],
+    faults: [],
+    unreadable: [],
+  };
 }
 
 async function backUpBucket(
@@ -118,24 +137,39 @@ async function backUpDays(
   const { signal, keep } = options;
   const { bucket } = report;
   const { directory, manifest } = copies;
-  const expired = BigInt(Date.now()) * 1_000_000n - BigInt(retention) * 1_000_000_000n;
   const reader = new DayReader(options.source, bucket, signal);
+  const missing = new Map<string, number>();
   let kept = 0;
-  for (const day of daysToLookAt({ from: options.range?.from ?? expired, to: options.range?.to })) {
-    if (keep > 0 && kept >= keep) break;
-    signal.throwIfAborted();
-    const old = manifest.days[day];
-    if (!old || options.full === true || continued === undefined || !isDone(day, old, continued)) {
-      progress.begin(bucket, day);
-      const { full = false, shrink = false } = options;
-      const read = (points: number): void => progress.add(points);
-      const result = await copyDay({ directory, day, reader, old, full, shrink, signal, read });
-      await settle(copies, day, result, options, report);
-      report.missing += missingOf(day, result, expired);
+  try {
+    for (const day of daysToLookAt({ from: options.range?.from ?? expiredBefore(retention), to: options.range?.to })) {
+      if (keep > 0 && kept >= keep) break;
+      signal.throwIfAborted();
+      const old = manifest.days[day];
+      if (!old || options.full === true || continued === undefined || !isDone(day, old, continued)) {
+        progress.begin(bucket, day);
+        const { full = false, shrink = false, mostPoints } = options;
+        const read = (points: number): void => progress.add(points);
+        const result = await copyDay({ directory, day, reader, old, full, shrink, signal, read, mostPoints });
+        await settle(copies, day, result, options, report);
+      }
+      report.days += 1;
+      const copy = manifest.days[day];
+      if (copy) kept += 1;
+      // Asked each time: hours expire while a long backup goes on.
+      addMissing(missing, day, copy?.missing ?? {}, expiredBefore(retention));
     }
-    report.days += 1;
-    if (manifest.days[day]) kept += 1;
+  } finally {
+    report.missingOf = [...missing]
+      .map(([measurement, points]) => ({ measurement, points }))
+      .sort((one, other) => other.points - one.points);
+    report.missing = report.missingOf.reduce((sum, { points }) => sum + points, 0);
+    report.unreadable = reader.unreadable;
   }
+}
+
+/** Nanoseconds since 1970. */
+function expiredBefore(retention: number): bigint {
+  return BigInt(Date.now()) * 1_000_000n - BigInt(retention) * 1_000_000_000n;
 }
 
 /** The latest first: those are the ones that only InfluxDB has. Points may be dated a little ahead. */
@@ -173,9 +207,11 @@ async function settle(
   report.bytes += copy.bytes;
 }
 
-/** Points that InfluxDB should still have. */
-function missingOf(day: Day, { missing }: CopyResult, expired: bigint): number {
-  let points = 0;
-  for (const [hour, lacking] of missing) if (startOf(day, hour) >= expired) points += lacking;
-  return points;
+/** Adds the points that InfluxDB should still have. */
+function addMissing(sums: Map<string, number>, day: Day, missing: MissingPoints, expired: bigint): void {
+  for (const [measurement, hours] of Object.entries(missing)) {
+    for (const [hour, points] of hours) {
+      if (startOf(day, hour) >= expired) sums.set(measurement, (sums.get(measurement) ?? 0) + points);
+    }
+  }
 }

@@ -14,7 +14,7 @@ const DAMAGED = '.damaged';
 export class Copies {
   readonly directory: string;
   readonly manifest: Manifest;
-  #notedAt = 0;
+  #notedAt = -Infinity;
 
   private constructor(directory: string, manifest: Manifest) {
     this.directory = directory;
@@ -27,7 +27,7 @@ export class Copies {
    *
    * @param place - where the data of the bucket is
    * @param report - is told what was wrong
-   * @throws Error when the copies are of another place; then everything is as it was
+   * @throws Error when the copies are of another place or bucket; then everything is as it was
    */
   static async open(
     directory: string,
@@ -44,6 +44,13 @@ export class Copies {
       throw new Error(
         `${directory} has the copies of another server (${found.manifest.place}, not ${place}): ` +
           'give the influx-server node another name, or this node another directory',
+      );
+    }
+    // Where capitals make no difference in names, two buckets can have one folder.
+    if (found.kind === 'found' && found.manifest.bucket !== bucket) {
+      throw new Error(
+        `${directory} has the copies of the bucket "${found.manifest.bucket}", not of "${bucket}": ` +
+          'choose a directory whose file system tells capitals from small letters',
       );
     }
     const files = await filesIn(directory);
@@ -80,13 +87,13 @@ export class Copies {
 
   async save(): Promise<void> {
     await writeManifest(this.directory, this.manifest);
-    this.#notedAt = Date.now();
+    this.#notedAt = performance.now();
   }
 
   /** Remembers that a day was looked at; that may be lost in a crash. */
   async note(day: Day, copy: DayCopy): Promise<void> {
     this.manifest.days[day] = copy;
-    if (Date.now() - this.#notedAt >= NOTE_INTERVAL) await this.save();
+    if (performance.now() - this.#notedAt >= NOTE_INTERVAL) await this.save();
   }
 
   /** Makes a file that is in place the copy of the day. The older one goes, or is put by when it cannot be read. */

@@ -1,46 +1,58 @@
-import { createHash, type Hash } from 'node:crypto';
 import { HOURS } from './days';
+import { TextHash } from './hash';
 
-/** What is known of one hour of a copy: how many points it has, and a sum over their lines. Null: it has none. */
+/** What is known of one hour: how many points it has, and a sum over their lines. Null: it has none. */
 export type HourSum = readonly [points: number, sum: string] | null;
 
-/** Lines of one hour, each with its line break. */
+/** Lines of one hour, without line breaks at their ends, and the times of the first and the last point. */
 export interface HourLines {
   hour: number;
-  text: string;
-  points: number;
+  lines: string[];
   first: bigint;
   last: bigint;
 }
 
-/** 128 bits: to tell a change, not to keep a forger out. */
-const SUM_BYTES = 16;
+/** Lines as they stand in a file. */
+export function textOf(lines: readonly string[]): string {
+  return `${lines.join('\n')}\n`;
+}
 
 /**
- * Counts and sums up the lines of a day, each hour by itself. Within an hour lines come by measurement, series and time, in
- * whatever portions the day is read, so equal points have equal sums.
+ * Counts and sums up the lines of a day, each hour by itself. The sum of an hour does not depend on the order of its lines: equal
+ * points have equal sums, in whatever order and portions they come.
  */
 export class DaySums {
   points = 0;
   first: bigint | undefined;
   last: bigint | undefined;
-  readonly #points = new Array<number>(HOURS).fill(0);
-  readonly #hashes: (Hash | undefined)[] = [];
+  readonly #points = new Float64Array(HOURS);
+  readonly #high = new Uint32Array(HOURS);
+  readonly #low = new Uint32Array(HOURS);
+  readonly #hash = new TextHash();
 
-  add({ hour, text, points, first, last }: HourLines): void {
-    this.points += points;
-    this.#points[hour] = (this.#points[hour] ?? 0) + points;
-    const hash = (this.#hashes[hour] ??= createHash('sha256'));
-    hash.update(text);
+  add({ hour, lines, first, last }: HourLines): void {
+    this.points += lines.length;
+    this.#points[hour] = (this.#points[hour] ?? 0) + lines.length;
+    let high = this.#high[hour] ?? 0;
+    let low = this.#low[hour] ?? 0;
+    for (const line of lines) {
+      this.#hash.take(line);
+      high = (high + this.#hash.high) >>> 0;
+      low = (low + this.#hash.low) >>> 0;
+    }
+    this.#high[hour] = high;
+    this.#low[hour] = low;
     if (this.first === undefined || first < this.first) this.first = first;
     if (this.last === undefined || last > this.last) this.last = last;
   }
 
-  /** Ends the counting. */
   hours(): HourSum[] {
-    return this.#points.map((points, hour) => {
-      const hash = this.#hashes[hour];
-      return hash ? [points, hash.digest().subarray(0, SUM_BYTES).toString('base64url')] : null;
+    return Array.from(this.#points, (points, hour) => {
+      if (points === 0) return null;
+      const sum = Buffer.alloc(8);
+      sum.writeUInt32BE(this.#high[hour] ?? 0, 0);
+      sum.writeUInt32BE(this.#low[hour] ?? 0, 4);
+      return [points, sum.toString('base64url')];
     });
   }
 }

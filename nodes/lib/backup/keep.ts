@@ -7,12 +7,12 @@ import { CopyFault, proveCopy } from './read-copy';
  * Removes the copies of all but the latest `keep` days. One of those that stay is read and found good before any goes; when
  * none is, the latest good one of the older days stays as well.
  *
- * @param keep - 0: all
+ * @param keep - 0 or less: all
  * @returns the days removed
  */
 export async function keepLatest(copies: Copies, keep: number, signal: AbortSignal): Promise<Day[]> {
   const days = daysOf(copies.manifest).reverse();
-  const surplus = keep === 0 ? [] : days.slice(keep);
+  const surplus = keep <= 0 ? [] : days.slice(keep);
   if (surplus.length === 0) return [];
   const good = await firstGood(copies, days, signal);
   const removed: Day[] = [];

@@ -21,7 +21,7 @@ function fieldsEndInString(text: string, from: number): boolean {
 }
 
 /** The first space that no backslash stands before: it ends measurement and tags. */
-function startOfFields(text: string): number {
+export function startOfFields(text: string): number {
   let at = text.indexOf(' ');
   while (at > 0 && text.charAt(at - 1) === '\\') at = text.indexOf(' ', at + 1);
   return at < 0 ? text.length : at;
@@ -32,10 +32,16 @@ export class LineSplitter {
   /** Of the line under way, whose string goes on over line breaks. */
   #pieces: string[] = [];
   #rest = '';
+  #held = 0;
 
   /** @returns the lines that have become complete */
   push(text: string): string[] {
     const lines: string[] = [];
+    if (!text.includes('\n')) {
+      // To look through a long line again for each part of it would take for ever.
+      this.#rest += text;
+      return lines;
+    }
     const pieces = (this.#rest + text).split('\n');
     this.#rest = pieces.pop() ?? '';
     for (const piece of pieces) {
@@ -45,11 +51,18 @@ export class LineSplitter {
         continue;
       }
       this.#pieces.push(piece);
+      this.#held += piece.length;
       if (isOpen) continue;
       lines.push(this.#pieces.join('\n'));
       this.#pieces = [];
+      this.#held = 0;
     }
     return lines;
+  }
+
+  /** Characters of the line that has begun and not ended. */
+  get held(): number {
+    return this.#held + this.#rest.length;
   }
 
   /** Whether a line has begun that has not ended. */
@@ -67,4 +80,11 @@ export class LineSplitter {
 /** The time of a line, in nanoseconds since 1970. */
 export function timeOf(line: string): bigint {
   return BigInt(line.slice(line.lastIndexOf(' ') + 1));
+}
+
+const MEASUREMENT = /^(?:\\[, ]|[^, ])*/;
+
+/** The measurement of a line as `lineOf` makes them. */
+export function measurementOf(line: string): string {
+  return (MEASUREMENT.exec(line)?.[0] ?? '').replace(/\\([, ])/g, '$1');
 }

@@ -24,7 +24,14 @@ export interface DayCopy {
   checked: string;
   /** One for each hour, from 0. */
   hours: HourSum[];
+  /** Hours of which the copy has more points than InfluxDB had, with what InfluxDB had. */
+  seen?: [hour: number, sum: HourSum][];
+  /** How many more, by measurement and hour. */
+  missing?: MissingPoints;
 }
+
+/** Points that InfluxDB lacks, by measurement: `{"climate": [[5, 360]]}`. With the name `""`: those of further measurements. */
+export type MissingPoints = Record<string, [hour: number, points: number][]>;
 
 /** What a bucket's copies are; it is in `manifest.json`. */
 export interface Manifest {

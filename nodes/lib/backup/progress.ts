@@ -22,7 +22,7 @@ export class ProgressReport {
   #day = '';
   #points = 0;
   #reported = 0;
-  #reportedAt = Date.now();
+  #reportedAt = performance.now();
 
   constructor(command: Progress['command'], report: (progress: Progress) => void) {
     this.#command = command;
@@ -41,7 +41,7 @@ export class ProgressReport {
   }
 
   #tell(): void {
-    const passed = Date.now() - this.#reportedAt;
+    const passed = performance.now() - this.#reportedAt;
     if (passed < INTERVAL) return;
     const rate = Math.round(((this.#points - this.#reported) * 1000) / passed);
     this.#reported = this.#points;

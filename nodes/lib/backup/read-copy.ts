@@ -20,6 +20,9 @@ export class CopyFault extends Error {
   }
 }
 
+/** Characters of a line beyond which it is none: damage can make one of all that follows. */
+const LONGEST_LINE = 64 * 1024 * 1024;
+
 /** Hands lines over in portions; the next one is read when `use` is done. */
 type Use = (lines: readonly string[]) => void | Promise<void>;
 
@@ -27,10 +30,11 @@ type Use = (lines: readonly string[]) => void | Promise<void>;
  * Reads the lines of a copy to its end, in bounded memory, and then judges its sum: what was made of the lines before must
  * not count when it throws.
  *
+ * @param from - the first byte; there, and where `to` is, the file was cut while it was written
  * @returns the SHA-256 of the file
  * @throws CopyFault, what `use` throws, what the file system says, or the signal's reason
  */
-async function readLines(path: string, use: Use, signal: AbortSignal): Promise<string> {
+async function readLines(path: string, use: Use, signal: AbortSignal, from = 0, to = Infinity): Promise<string> {
   const hash = createHash('sha256');
   const summing = new Transform({
     transform(part: Buffer, _encoding: BufferEncoding, done: TransformCallback) {
@@ -45,6 +49,7 @@ async function readLines(path: string, use: Use, signal: AbortSignal): Promise<s
     for await (const part of parts) {
       try {
         await use(splitter.push(decoder.write(part)));
+        if (splitter.held > LONGEST_LINE) throw new CopyFault('holds what is no line: it does not end');
       } catch (error) {
         failed = { error };
         throw error;
@@ -52,7 +57,9 @@ async function readLines(path: string, use: Use, signal: AbortSignal): Promise<s
     }
   };
   try {
-    await pipeline(createReadStream(path), summing, createGunzip(), takeApart, { signal });
+    await pipeline(createReadStream(path, { start: from, end: to - 1 }), summing, createGunzip(), takeApart, {
+      signal,
+    });
   } catch (error) {
     signal.throwIfAborted();
     if (failed) throw failed.error;
@@ -91,6 +98,17 @@ export async function readHours(
     signal,
   );
   if (sha256 !== copy.sha256) throw new CopyFault('does not have the sum that the manifest tells');
+}
+
+/** The lines of a file that is being written, between two places where it was cut. */
+export async function readPart(path: string, from: number, to: number, use: Use, signal: AbortSignal): Promise<void> {
+  if (to === from) return;
+  try {
+    await readLines(path, use, signal, from, to);
+  } catch (error) {
+    // It is no copy yet.
+    throw error instanceof CopyFault ? new Error(`${path} ${error.message}`, { cause: error }) : error;
+  }
 }
 
 /** The lines of a copy; its sum is judged at the end. */
@@ -167,21 +185,21 @@ function timeInCopy(line: string): bigint {
   }
 }
 
-function* byHour(lines: readonly string[], start: bigint): Generator<HourLines> {
+/** @throws CopyFault for a line without a time, or of another day */
+export function* byHour(lines: readonly string[], start: bigint): Generator<HourLines> {
   let portion: HourLines | undefined;
   for (const line of lines) {
     const time = timeInCopy(line);
     const hour = hourOf(time, start);
     if (hour < 0 || hour >= HOURS) throw new CopyFault(`holds a point of another day: ${line}`);
     if (portion?.hour === hour) {
-      portion.text += `${line}\n`;
-      portion.points += 1;
+      portion.lines.push(line);
       if (time < portion.first) portion.first = time;
       if (time > portion.last) portion.last = time;
       continue;
     }
     if (portion) yield portion;
-    portion = { hour, text: `${line}\n`, points: 1, first: time, last: time };
+    portion = { hour, lines: [line], first: time, last: time };
   }
   if (portion) yield portion;
 }

@@ -13,8 +13,23 @@ const GROWTH = 8;
 /** Milliseconds for which the answer about measurements and types is good. */
 const ASK_INTERVAL = 1000;
 
+/** Measurements that InfluxQL does not take by their name: 1.x and 2.x have their own of these. */
+const ONLY_BY_PATTERN: ReadonlySet<string> = new Set(['_name', '_tagKey', '_measurements', '_tags']);
+/** It answers nothing for these in any form. */
+const UNREADABLE: ReadonlySet<string> = new Set(['_fieldKeys', '_tagKeys', '_series']);
+/** Fields for which it answers with something of its own, or nothing, also in place of the others that are asked for. */
+const UNREADABLE_FIELDS: ReadonlySet<string> = new Set(['_name', '_fieldKey', '_tagKey', '_tagValue', '_seriesKey']);
+
+/** What InfluxDB holds and does not give out. */
+export interface Unreadable {
+  measurement: string;
+  reason: string;
+}
+
 interface Measurement {
   name: string;
+  /** What to ask for: all fields, or the ones that can be read. */
+  selection: string;
   /** A field has one type in one shard and another in the next. */
   hasMixedTypes: boolean;
 }
@@ -29,6 +44,7 @@ export class DayReader {
   readonly #signal: AbortSignal;
   /** Hours that are asked for at once, by measurement: so that rare points do not cost 24 requests a day. */
   readonly #spans = new Map<string, number>();
+  readonly #unreadable = new Map<string, string>();
   #known: readonly Measurement[] = [];
   #askedAt = -Infinity;
 
@@ -38,19 +54,24 @@ export class DayReader {
     this.#signal = signal;
   }
 
+  /** What was met so far. */
+  get unreadable(): Unreadable[] {
+    return [...this.#unreadable].map(([measurement, reason]) => ({ measurement, reason }));
+  }
+
   /**
    * The points of a day that lie in the hours, by measurement, series and time within each hour.
    *
    * @throws QueryError, or the signal's reason
    */
   async *read(day: Day, hours: ReadonlySet<number>, omitted: Omitted): AsyncGenerator<HourLines, void, undefined> {
-    for (const { name, hasMixedTypes } of await this.#measurements()) {
+    for (const { name, selection, hasMixedTypes } of await this.#measurements()) {
       for (let hour = next(hours, 0); hour < HOURS;) {
         // InfluxDB keeps types by shard. In a stretch with shards of several types it would make floats of integers and leave
         // out strings; a shard is never shorter than an hour.
         const end = endOfRun(hours, hour, hasMixedTypes ? 1 : (this.#spans.get(name) ?? 1));
         const statement =
-          `SELECT * FROM ${quotedName(name)} ` +
+          `SELECT ${selection} FROM ${sourceOf(name)} ` +
           `WHERE time >= ${startOf(day, hour)} AND time < ${startOf(day, end)} GROUP BY *`;
         let rows = 0;
         for await (const block of this.#source.query(this.#bucket, statement, this.#signal)) {
@@ -71,7 +92,8 @@ export class DayReader {
 
   /** Asked anew while a backup goes on: a measurement or a type may have come since. */
   async #measurements(): Promise<readonly Measurement[]> {
-    const now = Date.now();
+    // Not the clock: it may be put back.
+    const now = performance.now();
     if (now - this.#askedAt < ASK_INTERVAL) return this.#known;
     this.#known = await this.#askForMeasurements();
     this.#askedAt = now;
@@ -87,9 +109,28 @@ export class DayReader {
       for (const [field, type] of rows) types.set(field, (types.get(field) ?? new Set()).add(type));
     }
     return [...fields]
-      .map(([name, types]) => ({ name, hasMixedTypes: [...types.values()].some(({ size }) => size > 1) }))
-      .sort((one, other) => (one.name < other.name ? -1 : 1));
+      .sort(([one], [other]) => (one < other ? -1 : 1))
+      .flatMap(([name, types]) => this.#readable(name, types));
   }
+
+  /** None when nothing of it can be read. */
+  #readable(name: string, types: ReadonlyMap<unknown, ReadonlySet<unknown>>): Measurement[] {
+    const hasMixedTypes = [...types.values()].some(({ size }) => size > 1);
+    const names = [...types.keys()].map(String);
+    const isWhole = !UNREADABLE.has(name);
+    const readable = isWhole ? names.filter((field) => !UNREADABLE_FIELDS.has(field)) : [];
+    if (readable.length === names.length) return [{ name, selection: '*', hasMixedTypes }];
+    const hidden = names.filter((field) => UNREADABLE_FIELDS.has(field)).map((field) => `"${field}"`);
+    const what = isWhole ? `of "${name}" the field ${hidden.join(', ')}` : `the measurement "${name}"`;
+    this.#unreadable.set(name, `InfluxDB does not give out ${what}: it has its own of that name`);
+    if (readable.length === 0) return [];
+    return [{ name, selection: readable.map((field) => `${quotedName(field)}::field`).join(', '), hasMixedTypes }];
+  }
+}
+
+/** A measurement in a FROM clause. */
+function sourceOf(name: string): string {
+  return ONLY_BY_PATTERN.has(name) ? `/^${name}$/` : quotedName(name);
 }
 
 /** The first of the hours that is not before `from`; 24 when there is none. */
@@ -116,15 +157,18 @@ function* linesOf(block: SeriesRows, start: bigint, omitted: Omitted): Generator
     const line = lineOrNot({ bucket: '', measurement, tags, fields, time: time.toString() }, omitted);
     if (line === undefined) continue;
     const hour = hourOf(time, start);
+    if (hour < 0 || hour >= HOURS) {
+      omitted(1, `InfluxDB answers for "${measurement}" with a row of a time that was not asked for: ${line}`);
+      continue;
+    }
     if (portion?.hour === hour) {
-      portion.text += `${line}\n`;
-      portion.points += 1;
+      portion.lines.push(line);
       // Rows of a series are in the order of time.
       portion.last = time;
       continue;
     }
     if (portion) yield portion;
-    portion = { hour, text: `${line}\n`, points: 1, first: time, last: time };
+    portion = { hour, lines: [line], first: time, last: time };
   }
   if (portion) yield portion;
 }

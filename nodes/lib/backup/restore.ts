@@ -1,11 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { reasonOf } from '../errors';
 import { findRefused, type Verdict } from '../influx/refused-lines';
 import { Backoff, RETRY } from '../influx/retry';
 import type { InfluxServer } from '../influx/server';
 import { covers, type Day, type TimeRange } from './days';
 import { timeOf } from './lines';
 import { ProgressReport, type Progress } from './progress';
-import { readCopy } from './read-copy';
+import { CopyFault, readCopy } from './read-copy';
 import { selectCopies, type BucketCopies, type Selection } from './select';
 import { proveAll } from './verify';
 
@@ -85,8 +86,14 @@ async function restoreBucket(copies: BucketCopies, range: TimeRange, restoring: 
     const use = async (lines: readonly string[]): Promise<void> => {
       for (const line of lines) if (covers(range, timeOf(line))) await restoring.add(line);
     };
-    await readCopy(copies.directory, copy, use, restoring.signal);
-    await restoring.flush();
+    try {
+      await readCopy(copies.directory, copy, use, restoring.signal);
+      await restoring.flush();
+    } catch (error) {
+      restoring.signal.throwIfAborted();
+      // It was good a moment ago, but its volume may be gone by now.
+      restoring.fail(error instanceof CopyFault ? `${copy.file} ${error.message}` : reasonOf(error));
+    }
     if (restoring.hasFailed) return;
   }
 }
@@ -109,6 +116,10 @@ class Restoring {
 
   get hasFailed(): boolean {
     return this.#report.error !== undefined;
+  }
+
+  fail(reason: string): void {
+    this.#report.error = reason;
   }
 
   begin(day: Day): void {

@@ -1,23 +1,23 @@
 import { createHash } from 'node:crypto';
-import { readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, renameSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterEach, describe, expect, test, vi } from 'vitest';
-import { isUnfinished } from '../../../nodes/lib/backup/unfinished';
+import { describe, expect, test } from 'vitest';
 import { verifyCopies } from '../../../nodes/lib/backup/verify';
 import { listCopies } from '../../../nodes/lib/backup/list';
 import { MemorySource } from './memory-source';
-import { backUpRaw, copiedLines, DAY, dayText, daysAgo, filesOf, HOUR, never, temporary, BUCKET } from './support';
-
-function filled(): MemorySource {
-  const source = new MemorySource();
-  for (const days of [1, 2, 5]) {
-    for (let hour = 0n; hour < 24n; hour += 5n) {
-      source.add(`climate,device=a,site=x v=${hour} ${daysAgo(days) + hour * HOUR + 1n}`);
-      source.add(`climate,device=b s="a\nb \\"c=\\" d",v=1i ${daysAgo(days) + hour * HOUR}`);
-    }
-  }
-  return source;
-}
+import {
+  backUpRaw,
+  copiedLines,
+  DAY,
+  dayText,
+  daysAgo,
+  filesOf,
+  filled,
+  HOUR,
+  never,
+  temporary,
+  BUCKET,
+} from './support';
 
 function flip(path: string, at: number): void {
   const bytes = readFileSync(path);
@@ -149,96 +149,52 @@ describe('a backup', () => {
     source.remove(() => true);
     expect((await backUpRaw(source, directory)).omitted).toBeUndefined();
   });
-});
 
-describe('a backup that fails', () => {
-  test('leaves the older copies as they are, and says why', async () => {
-    const source = filled();
+  test('says what InfluxDB does not give out, and copies the rest', async () => {
+    const source = new MemorySource();
+    const time = daysAgo(1);
+    source.add(`_series v=1 ${time}`, `m1 _name=1 ${time}`, `m2,_t=x _tagKey=1,w=2 ${time}`, `m3 v=1 ${time}`);
     const directory = temporary();
-    await backUpRaw(source, directory);
-    const files = filesOf(directory);
-    source.add(`climate,device=a,site=x v=0.5 ${daysAgo(2)}`);
-    source.before = (statement) => {
-      if (statement.includes(`${daysAgo(2)}`)) throw new Error('InfluxDB is away');
-    };
-    expect(await backUpRaw(source, directory)).toMatchObject({ copied: [], error: 'InfluxDB is away' });
-    expect(filesOf(directory)).toEqual(files);
-    const [verified] = await verifyCopies({ directory, signal: never });
-    expect(verified).toMatchObject({ days: 3, faults: [] });
-  });
-
-  test('begins anew, so that a day that always fails does not hide those before it', async () => {
-    const source = filled();
-    const directory = temporary();
-    source.before = (statement) => {
-      if (statement.includes(`>= ${daysAgo(3)} `)) throw new Error('InfluxDB is away');
-    };
-    expect(await backUpRaw(source, directory)).toMatchObject({ error: 'InfluxDB is away' });
-    source.add(`climate,device=a,site=x v=0.5 ${daysAgo(2)}`);
     const report = await backUpRaw(source, directory);
-    expect(report).toMatchObject({ copied: [dayText(2)], error: 'InfluxDB is away' });
+    expect(report.unreadable).toEqual([
+      { measurement: '_series', reason: expect.stringContaining('the measurement "_series"') as string },
+      { measurement: 'm1', reason: expect.stringContaining('of "m1" the field "_name"') as string },
+      { measurement: 'm2', reason: expect.stringContaining('of "m2" the field "_tagKey"') as string },
+    ]);
+    expect(report.error).toBeUndefined();
+    expect(copiedLines(directory)).toEqual([`m2,_t=x w=2 ${time}`, `m3 v=1 ${time}`]);
   });
-});
 
-describe('a backup that is interrupted', () => {
-  test('goes on where it was', async () => {
-    const source = filled();
-    const directory = temporary();
-    const abort = new AbortController();
-    source.before = (statement) => {
-      if (!statement.includes(`>= ${daysAgo(3)} `)) return;
-      abort.abort(new Error('closing'));
-      throw new Error('closing');
+  test('takes no row that was not asked for', async () => {
+    const source = new MemorySource();
+    source.add(`m v=1 ${daysAgo(1)}`);
+    const query = source.query.bind(source);
+    source.query = async function* (bucket, statement) {
+      for await (const block of query(bucket, statement)) {
+        yield block.times.length === 0
+          ? block
+          : { ...block, times: [0n, ...block.times], rows: [['m'], ...block.rows] };
+      }
     };
-    await expect(backUpRaw(source, directory, { signal: abort.signal })).rejects.toThrow('closing');
-    expect(await isUnfinished(directory)).toBe(true);
-    source.before = () => undefined;
-    source.statements.length = 0;
-    expect(await backUpRaw(source, directory)).toMatchObject({ copied: [dayText(5)] });
-    // Days 1 and 2 were done.
-    expect(source.statements.filter((text) => text.includes(`>= ${daysAgo(2)} `))).toEqual([]);
+    const directory = temporary();
+    const report = await backUpRaw(source, directory);
+    expect(report.omitted).toEqual({ points: 1, reason: expect.stringContaining('not asked for') as string });
     expect(copiedLines(directory)).toEqual(source.sorted());
-    // The next one begins anew.
-    source.add(`climate,device=a,site=x v=0.5 ${daysAgo(2)}`);
-    expect(await backUpRaw(source, directory)).toMatchObject({ copied: [dayText(2)] });
-  });
-
-  test('stops at once when it is aborted', async () => {
-    const source = filled();
-    const abort = new AbortController();
-    source.before = () => abort.abort(new Error('closing'));
-    await expect(backUpRaw(source, temporary(), { signal: abort.signal })).rejects.toThrow('closing');
   });
 });
 
-describe('a clock that was ahead', () => {
-  afterEach(() => vi.useRealTimers());
-  const ahead = (): void => void vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + 5 * 86_400_000 });
-
-  test('makes no later backup skip a day', async () => {
-    const source = filled();
-    const directory = temporary();
-    ahead();
-    await backUpRaw(source, directory);
-    vi.useRealTimers();
-    source.add(`m v=2 ${daysAgo(0)}`, `m v=2 ${daysAgo(2) + 50n}`);
-    expect(await backUpRaw(source, directory)).toMatchObject({ copied: [dayText(0), dayText(2)] });
-    expect(copiedLines(directory)).toEqual(source.sorted());
+test('the copies of another bucket are left alone, where a file system takes both names for one', async () => {
+  const source = filled();
+  const directory = temporary();
+  await backUpRaw(source, directory);
+  renameSync(join(directory, BUCKET), join(directory, 'RAW'));
+  const files = readdirSync(join(directory, 'RAW'));
+  const report = await backUpRaw(source, directory, { buckets: new Map([['RAW', { retention: 10 * 86_400 }]]) });
+  expect(report).toMatchObject({
+    copied: [],
+    error: expect.stringContaining('the copies of the bucket "raw"') as string,
   });
-
-  test('makes no backup go on that was interrupted then', async () => {
-    const source = filled();
-    const directory = temporary();
-    const abort = new AbortController();
-    source.before = () => abort.abort(new Error('closing'));
-    ahead();
-    await expect(backUpRaw(source, directory, { signal: abort.signal })).rejects.toThrow('closing');
-    vi.useRealTimers();
-    source.before = () => undefined;
-    expect(await isUnfinished(directory)).toBe(false);
-    await backUpRaw(source, directory);
-    expect(copiedLines(directory)).toEqual(source.sorted());
-  });
+  expect(readdirSync(join(directory, 'RAW'))).toEqual(files);
 });
 
 describe('damage', () => {
@@ -385,6 +341,7 @@ describe('what is kept', () => {
     source.add(`m v=1 ${daysAgo(0)}`);
     const report = await backUpRaw(source, directory, { keep: 2 });
     expect(report).toMatchObject({ removed: [dayText(2)], copied: [dayText(0)] });
+    expect(await backUpRaw(source, directory, { keep: -1 })).toMatchObject({ removed: [] });
   });
 
   test('is the last good copy in any case', async () => {

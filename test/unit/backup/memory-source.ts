@@ -30,8 +30,8 @@ export class MemorySource implements QuerySource {
     for (const line of lines) this.lines.set(this.#key(line), line);
   }
 
-  remove(wanted: (time: bigint) => boolean): void {
-    for (const [key, line] of this.lines) if (wanted(timeOf(line))) this.lines.delete(key);
+  remove(wanted: (time: bigint, line: string) => boolean): void {
+    for (const [key, line] of this.lines) if (wanted(timeOf(line), line)) this.lines.delete(key);
   }
 
   sorted(): string[] {
@@ -53,15 +53,18 @@ export class MemorySource implements QuerySource {
       yield* this.#fieldKeys(rows);
       return;
     }
-    const [, name, from, to] =
-      /^SELECT \* FROM "(.+)" WHERE time >= (-?\d+) AND time < (-?\d+) GROUP BY \*$/s.exec(statement) ?? [];
+    const [, selection, name, from, to] =
+      /^SELECT (.+) FROM "(.+)" WHERE time >= (-?\d+) AND time < (-?\d+) GROUP BY \*$/s.exec(statement) ?? [];
     if (name === undefined || from === undefined || to === undefined) throw new Error(`unexpected: ${statement}`);
+    const isSelected = (field: string): boolean =>
+      selection === '*' || selection?.includes(`"${field}"::field`) === true;
     const found = rows
       .filter((row) => row.measurement === name.replace(/\\(["\\])/g, '$1'))
       .filter((row) => row.time >= BigInt(from) && row.time < BigInt(to))
       .sort((a, b) => (a.series === b.series ? Number(a.time - b.time) : a.series < b.series ? -1 : 1));
     for (const row of found) {
-      const columns = Object.keys(row.fields).sort();
+      const columns = Object.keys(row.fields).filter(isSelected).sort();
+      if (columns.length === 0) continue;
       const values = columns.map((column) => valueOf(row.fields[column] as FieldValue));
       const { measurement, time } = row;
       // InfluxDB gives tags in any order.

@@ -73,6 +73,15 @@ describe.each(['EIO', 'EACCES', 'EMFILE', 'ESTALE'])('a copy that cannot be read
   });
 });
 
+test('a line that does not end is damage, and is not read to its end', async () => {
+  const directory = temporary();
+  await backUpRaw(hourly(), directory);
+  const path = join(directory, BUCKET, filesOf(directory)[0] ?? '');
+  writeFileSync(path, gzipSync(`m s="${'x'.repeat(70_000_000)}`, { level: 1 }));
+  const [verified] = await verifyCopies({ directory, signal: never });
+  expect(verified?.faults).toEqual([{ day: dayText(2), reason: expect.stringContaining('does not end') as string }]);
+});
+
 test('a line without a time is damage', async () => {
   const source = hourly();
   const directory = temporary();

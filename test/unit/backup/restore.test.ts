@@ -100,6 +100,17 @@ describe('restore', () => {
     expect(server.sorted()).toEqual(lines);
   });
 
+  test('says how far it came when a copy goes while it is read', async () => {
+    const { directory } = await backedUp();
+    const server = new MemorySource();
+    server.answer = () => {
+      rmSync(join(directory, BUCKET), { recursive: true, force: true });
+      return { kind: 'written' };
+    };
+    const report = await restore(directory, server);
+    expect(report).toMatchObject({ written: COUNT, error: expect.stringContaining('is missing') as string });
+  });
+
   const faults: [string, (path: string) => void][] = [
     ['a flipped bit', (path) => flip(path)],
     ['a truncated file', (path) => truncateSync(path, 60)],

@@ -6,6 +6,7 @@ import { afterEach } from 'vitest';
 import { backUp, type BackupOptions, type BucketReport } from '../../../nodes/lib/backup/backup';
 import { LineSplitter } from '../../../nodes/lib/backup/lines';
 import type { QuerySource } from '../../../nodes/lib/influx/query';
+import { MemorySource } from './memory-source';
 
 export const DAY = 86_400_000_000_000n;
 export const HOUR = 3_600_000_000_000n;
@@ -57,4 +58,16 @@ export function copiedLines(directory: string): string[] {
     lines.push(...new LineSplitter().push(gunzipSync(readFileSync(join(directory, BUCKET, file))).toString()));
   }
   return lines.sort();
+}
+
+/** Three days with points in some of their hours. */
+export function filled(): MemorySource {
+  const source = new MemorySource();
+  for (const days of [1, 2, 5]) {
+    for (let hour = 0n; hour < 24n; hour += 5n) {
+      source.add(`climate,device=a,site=x v=${hour} ${daysAgo(days) + hour * HOUR + 1n}`);
+      source.add(`climate,device=b s="a\nb \\"c=\\" d",v=1i ${daysAgo(days) + hour * HOUR}`);
+    }
+  }
+  return source;
 }

@@ -31,8 +31,7 @@ describe('a message', () => {
     };
     expect(read(message)).toMatchObject({ bucket: 'raw', into: 'other', dryRun: true, copiesOf: 'house' });
     expect(read({ payload: 'backup', full: true, confirm: 'shrink' })).toMatchObject({ full: true, shrink: true });
-    // Only a real true: a text "false" must not write, or copy, anything.
-    expect(read({ payload: 'backup', full: 'true', dryRun: 'yes' })).toMatchObject({ full: false, dryRun: false });
+    expect(read({ payload: 'backup', full: null, dryRun: '' })).toMatchObject({ full: false, dryRun: false });
   });
 
   test.each<[unknown, bigint, bigint]>([
@@ -58,6 +57,13 @@ describe('a message', () => {
     [{ from: '2026-07-02', to: '2026-07-01' }, 'range'],
     [{ bucket: 5 }, 'not-text bucket'],
     [{ into: 'other' }, 'into'],
+    // A dry run that is not one would write.
+    [{ dryRun: 'true' }, 'not-boolean dryRun'],
+    [{ dryRun: 1 }, 'not-boolean dryRun'],
+    [{ payload: 'backup', full: 'yes' }, 'not-boolean full'],
+    [{ payload: 'backup', dryRun: true }, 'not-for-backup dryRun'],
+    // It would not wait for its turn at the folder that it writes to.
+    [{ payload: 'backup', copiesOf: 'house' }, 'not-for-backup copiesOf'],
   ])('that cannot be meant is refused: %j', (message, reason) => {
     expect(() => read({ payload: 'restore', ...message })).toThrow(
       expect.objectContaining({ code: 'backup-failed', message: reason }) as Error,

@@ -40,7 +40,9 @@ test('says of a backup what an operator should know', () => {
     bytes: 0,
     removed: [],
     missing: 0,
+    missingOf: [],
     faults: ['f.lp.gz is missing'],
+    unreadable: [],
   };
   expect(view({ result: backup({ ok: false, buckets: [report] }) })).toBe('trouble: fault f.lp.gz is missing');
   const omitted = { points: 1, reason: 'x'.repeat(100) };
