@@ -46,7 +46,10 @@ export class Alarms {
     this.#listening = listening;
     this.#awaited = awaited;
     this.#stamps = new Stamps(kept.all());
-    this.#delivery = new Delivery(options, (moment) => this.#wakeUp.by(moment));
+    this.#delivery = new Delivery(options, {
+      settle: (arrived) => kept.settle(arrived),
+      wakeBy: (moment) => this.#wakeUp.by(moment),
+    });
     const next = () => Math.min(this.#turns.next(), this.#awaited.next(), this.#delivery.next());
     this.#wakeUp = new WakeUp(options.clock, next, () => this.#catchUp());
   }
@@ -76,7 +79,7 @@ export class Alarms {
     for (const { id, length, from } of turnsUnderWay(records, delays, clock)) this.#turns.start(id, length, from);
     this.#listening.takeUp(records);
     this.registryChanged();
-    this.#delivery.payOwed(records);
+    this.#delivery.payOwed(this.#kept.owed());
     this.#wakeUp.set();
   }
 
@@ -268,15 +271,16 @@ export class Alarms {
       const record = this.#kept.get(key);
       if (record === undefined) continue;
       const change = happens(record, at);
-      this.#delivery.announce(record, change, this.#kept.put([record], { sync: true }));
+      const debt = { change, source: record.source };
+      this.#delivery.announce(debt, this.#kept.put([record], { sync: true, owed: [debt] }));
     }
-    const settled = this.#delivery.settle(now);
-    if (settled.length > 0) void this.#kept.put(settled, { sync: false });
+    this.#delivery.turn(now);
     this.#wakeUp.set();
   }
 
   #decide(record: AlarmRecord, outcome: Outcome, mustBeStored: boolean, deliver: Deliver<Outcome>): void {
-    const stored = mustBeStored ? this.#kept.put([record], { sync: true }) : undefined;
-    this.#delivery.outcome(record, outcome, stored, deliver);
+    const owed = outcome.changes.map((change) => ({ change, source: record.source }));
+    const stored = mustBeStored ? this.#kept.put([record], { sync: true, owed }) : undefined;
+    this.#delivery.outcome(outcome, owed, stored, deliver);
   }
 }

@@ -5,7 +5,7 @@ import { tempDirectory } from '../../support/temp';
 import { until } from '../../support/until';
 import { failingBatches } from '../store/level-batches';
 import { closeAll, openStore } from '../store/support';
-import { AlarmRig, signed, sourceOf, START, summary } from './support';
+import { AlarmRig, ON_ITS_WAY, signed, sourceOf, START, summary } from './support';
 
 const smoke = sourceOf('d1');
 const other = sourceOf('d2');
@@ -331,13 +331,14 @@ describe('after a crash', () => {
     await crash(rig);
     expect(rig.announced()).toEqual(['raised again']);
     expect(rig.changes()[0]).toEqual(rig.changes()[1]);
-    rig.clock.moveTo(START + 1000);
+    await rig.pass(ON_ITS_WAY);
     await rig.say(other, 1, true);
-    rig.clock.moveTo(START + 1100);
     await rig.say(other, 2, false);
+    await rig.pass(ON_ITS_WAY);
     await crash(rig);
     expect(rig.announced()).toEqual(['raised again', 'raised again', 'cleared again']);
-    rig.clock.moveTo(START + 2100);
+    await rig.pass(ON_ITS_WAY);
+    await rig.pass(ON_ITS_WAY);
     await crash(rig);
     expect(rig.announced()).toHaveLength(3);
   });
