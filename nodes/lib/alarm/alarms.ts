@@ -1,5 +1,5 @@
-import type { Store } from '../store/store';
 import type { Alarm, Change, Said, Source } from './alarm';
+import type { AlarmStore } from './alarm-store';
 import { Deadlines } from './deadlines';
 import { Delivery, type Deliver, type DeliveryOptions, type Outcome } from './delivery';
 import { KeptAlarms } from './kept-alarms';
@@ -12,7 +12,7 @@ import { turnsUnderWay, waitsGoingOn } from './start';
 import { WakeUp } from './wake-up';
 
 export interface AlarmsOptions extends DeliveryOptions {
-  store: Store;
+  store: AlarmStore;
   /** Id of the `alarm-state` node: whose alarms these are. */
   node: string;
   delays: machine.Delays;
@@ -45,7 +45,8 @@ export class Alarms {
     this.#kept = kept;
     this.#listening = listening;
     this.#awaited = awaited;
-    this.#stamps = new Stamps(kept.all());
+    this.#stamps = Stamps.of(options.store);
+    this.#stamps.learn(kept.all());
     this.#delivery = new Delivery(options, {
       settle: (arrived) => kept.settle(arrived),
       wakeBy: (moment) => this.#wakeUp.by(moment),

@@ -36,6 +36,8 @@ export interface DeliveryOptions {
   isHeld(): boolean;
   /** Must not throw. */
   announce: Deliver<Announcement>;
+  /** The store could not be opened before. */
+  isInDoubt?: boolean;
 }
 
 /** Resolves when something is on the disk, or with the error if it is not. */
@@ -67,6 +69,7 @@ export class Delivery {
     this.#leaving = new Leaving({
       clock: options.clock,
       isHeld,
+      isInDoubt: options.isInDoubt === true,
       tellAgain: (debts) => this.#tellAgain(debts),
       ...parts,
     });

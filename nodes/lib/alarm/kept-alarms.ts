@@ -1,6 +1,7 @@
 import { PackError } from '../errors';
 import { alarmKey, alarmRange, owedKey, owedRange } from '../store/keys';
-import type { Store, StoreOperation } from '../store/store';
+import type { StoreOperation } from '../store/store';
+import type { AlarmStore } from './alarm-store';
 import { decodeDebt, encodeDebt, type Debt } from './debt';
 import { decodeRecord, encodeRecord, type AlarmRecord } from './record';
 
@@ -9,7 +10,7 @@ const PAGE = 1000;
 
 /** The alarms of one `alarm-state` node, and the changes that it owes, in memory and in the store. */
 export class KeptAlarms {
-  readonly #store: Store;
+  readonly #store: AlarmStore;
   readonly #node: string;
   readonly #records = new Map<string, AlarmRecord>();
   /** By key, so that the store holds no others. */
@@ -20,7 +21,7 @@ export class KeptAlarms {
   #repaired: string | undefined;
   readonly #stopListening: () => void;
 
-  private constructor(store: Store, node: string) {
+  private constructor(store: AlarmStore, node: string) {
     this.#store = store;
     this.#node = node;
     this.#repaired = store.repaired;
@@ -28,7 +29,7 @@ export class KeptAlarms {
   }
 
   /** @throws PackError `store-unavailable` */
-  static async open(store: Store, node: string): Promise<KeptAlarms> {
+  static async open(store: AlarmStore, node: string): Promise<KeptAlarms> {
     const kept = new KeptAlarms(store, node);
     try {
       for await (const page of store.pages(alarmRange(node))) {

@@ -13,6 +13,8 @@ export interface LeavingOptions {
   settle(arrived: readonly Debt[]): Promise<PackError | undefined>;
   /** These may have left in vain. */
   tellAgain(debts: readonly Debt[]): void;
+  /** The store could not be used until now, and influx-write may not have noticed yet that it can. */
+  isInDoubt: boolean;
   /** Is told when {@link Leaving.turn} has something to do. */
   wakeBy(moment: number): void;
 }
@@ -39,10 +41,12 @@ export class Leaving {
   #next = Infinity;
   #isSettling = false;
   /** The store has failed, and so influx-write may have as well. */
-  #isInDoubt = false;
+  #isInDoubt: boolean;
 
   constructor(options: LeavingOptions) {
     this.#options = options;
+    this.#isInDoubt = options.isInDoubt;
+    if (options.isInDoubt) this.#next = options.clock.steady() + ON_ITS_WAY;
   }
 
   /** @param error - why the changes could not be stored */

@@ -1,5 +1,6 @@
 import { listenedPrefix, numberedKey, prefixRange } from '../store/keys';
-import type { Store, StoreOperation } from '../store/store';
+import type { StoreOperation } from '../store/store';
+import type { AlarmStore } from './alarm-store';
 import type { Clock } from './clock';
 import type { AlarmRecord } from './record';
 import type { Gap } from './silence';
@@ -17,7 +18,7 @@ interface Known extends Omit<Page, 'heard'> {
 }
 
 export interface ListeningOptions {
-  store: Store;
+  store: AlarmStore;
   /** Id of the `alarm-state` node. */
   node: string;
   clock: Clock;

@@ -160,6 +160,18 @@ describe('topics of one series', () => {
   });
 });
 
+it('of two nodes change at times of their own', async () => {
+  const directory = tempDirectory('alarms');
+  const one = await AlarmRig.open(directory);
+  const two = await AlarmRig.open(directory, { node: 'other', delays: { on: 5000, off: 0 } });
+  await one.say(smoke, 0, true);
+  expect(await two.say(smoke, 0, true)).toBe('pending');
+  expect(await one.say(smoke, 5000, false)).toBe('cleared');
+  expect(await two.say(smoke, 5000, false)).toBe('raised, cleared');
+  const times = [...one.changes(), ...two.changes()].map(({ time }) => time);
+  expect(new Set(times).size).toBe(4);
+});
+
 it('writes changes where the registry has the topic now, after a restart too', async () => {
   const rig = await AlarmRig.open(tempDirectory('alarms'));
   rig.intervals.set(smoke.topic, MINUTE);
