@@ -1,12 +1,13 @@
 import type { Alarm, Change, Said, Source } from './alarm';
 import type { AlarmStore } from './alarm-store';
+import { ClockSetting } from './clock';
 import { Deadlines } from './deadlines';
 import { Delivery, type Deliver, type DeliveryOptions, type Outcome } from './delivery';
 import { KeptAlarms } from './kept-alarms';
 import { Listening } from './listening';
 import * as machine from './machine';
 import { alarmOf, follow, newRecord, type AlarmRecord, type Turning } from './record';
-import { expectWithin, hear, SILENT_AFTER } from './silence';
+import { expectWithin, hear, moveClock, SILENT_AFTER } from './silence';
 import { Stamps } from './stamps';
 import { turnsUnderWay, waitsGoingOn } from './start';
 import { WakeUp } from './wake-up';
@@ -37,6 +38,7 @@ export class Alarms {
   readonly #awaited: Deadlines;
   readonly #delivery: Delivery;
   readonly #wakeUp: WakeUp;
+  readonly #clockSetting: ClockSetting;
   /** It is known from whom something is expected. */
   #isWaiting = false;
 
@@ -45,6 +47,7 @@ export class Alarms {
     this.#kept = kept;
     this.#listening = listening;
     this.#awaited = awaited;
+    this.#clockSetting = new ClockSetting(options.clock);
     this.#stamps = Stamps.of(options.store);
     this.#stamps.learn(kept.all());
     this.#delivery = new Delivery(options, {
@@ -217,6 +220,7 @@ export class Alarms {
 
   /** Stops all clocks; resolves when what has been decided is delivered. */
   async close(): Promise<void> {
+    this.#followClock();
     this.#wakeUp.stop();
     await this.#delivery.close();
     await this.#listening.close();
@@ -261,6 +265,7 @@ export class Alarms {
 
   /** Does what is due by now, so that it comes before whatever comes next. */
   #catchUp(): void {
+    this.#followClock();
     if (!this.#wakeUp.isDue) return;
     const now = this.#options.clock.steady();
     const at = this.#now();
@@ -277,6 +282,16 @@ export class Alarms {
     }
     this.#delivery.turn(now);
     this.#wakeUp.set();
+  }
+
+  /** What is waited for here does not depend on the clock; but after the next start it is all there is to go by. */
+  #followClock(): void {
+    const jump = this.#clockSetting.jump();
+    if (jump === 0) return;
+    const records = [...this.#kept.all()];
+    for (const record of records) moveClock(record, jump);
+    void this.#kept.put(records, { sync: false });
+    void this.#listening.writeAll();
   }
 
   #decide(record: AlarmRecord, outcome: Outcome, mustBeStored: boolean, deliver: Deliver<Outcome>): void {

@@ -118,6 +118,11 @@ export class Listening {
   async close(): Promise<void> {
     this.#closed = true;
     this.#endWait?.();
+    await this.writeAll();
+  }
+
+  /** Writes all of it now: after the clock was set, what is stored is by the old time. */
+  async writeAll(): Promise<void> {
     if (!this.#options.isNeeded()) return;
     await this.#write(this.#pages.length === 0 ? [0] : [...this.#pages.keys()]);
   }
