@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import type { Source } from '../../../nodes/lib/alarm/alarm';
 import { alarmKey } from '../../../nodes/lib/store/keys';
@@ -365,7 +366,8 @@ describe('after a crash', () => {
 });
 
 it('puts everything into the store again after a repair', async () => {
-  const directory = tempDirectory('alarms');
+  // A copy of the damaged store is kept beside it.
+  const directory = join(tempDirectory('alarms'), 'store');
   const rig = await AlarmRig.open(directory);
   await rig.say(smoke, 0, true);
   const store = await openStore(directory);
