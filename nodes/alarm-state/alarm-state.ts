@@ -1,8 +1,7 @@
 import type { Node, NodeAPI } from 'node-red';
 import { runningRegistry, type IotRegistryNode } from '../iot-registry/iot-registry';
-import type { Alarms } from '../lib/alarm/alarms';
 import { systemClock } from '../lib/alarm/clock';
-import type { Deliver, Outcome } from '../lib/alarm/delivery';
+import type { Outcome } from '../lib/alarm/delivery';
 import { PackError, reasonOf } from '../lib/errors';
 import { configNode } from '../lib/runtime/config-nodes';
 import { afterDeploy, isDeploying } from '../lib/runtime/deploy-gate';
@@ -13,7 +12,7 @@ import { storeDirectory } from '../lib/runtime/store-directory';
 import { alarmMetrics } from './alarm-metrics';
 import { DEFAULT_DELAY, type AlarmStateConfig } from './config';
 import { finisher } from './finisher';
-import { readMessage, type Intake } from './intake';
+import { readMessage } from './intake';
 import { AlarmKeeper } from './keeper';
 import { Outputs, type AlarmMessage } from './outputs';
 import { alarmView } from './view';
@@ -68,23 +67,27 @@ export default function register(RED: NodeAPI): void {
     runtime.onInput((message: AlarmMessage, send, done) => {
       const intake = readMessage(message, () => runningRegistry(registryNode));
       const end = finisher(runtime, done);
-      const finish = (outcome: Outcome, error: PackError | undefined) =>
-        end((finished) => {
-          if (!error) {
-            outputs.outcome(outcome, message, send, finished);
-            return;
-          }
-          // An alarm that cannot be stored is still one.
-          outputs.changes(outcome, message, send);
-          runtime.fail(finished, error);
-        });
       keeper.use((alarms, problem) => {
+        const finish = (outcome: Outcome, error: PackError | undefined) =>
+          end((finished) => {
+            if (!error) {
+              outputs.outcome(outcome, message, send, finished);
+              return;
+            }
+            // An alarm that cannot be stored is still one. Nobody knows whether it is new if what was stored cannot be read.
+            outputs.changes(outcome, message, send, problem !== undefined);
+            runtime.fail(finished, error);
+          });
         try {
           if (intake.what === 'nothing') end((finished) => outputs.pass('unwatched', finished));
           else if (intake.what === 'ignore') end((finished) => outputs.ignore(intake, message, send, finished));
-          else if (!alarms) end((finished) => runtime.fail(finished, problem));
+          else if (intake.what === 'report') {
+            if (problem && intake.said.active !== undefined) keeper.later(intake.source, intake.said);
+            alarms.report(intake.source, intake.said, finish);
+          } else if (problem) end((finished) => runtime.fail(finished, problem));
           else if (intake.what === 'ask') end((finished) => outputs.answer(alarms.active(), message, send, finished));
-          else act(intake, alarms, finish);
+          else if (intake.what === 'acknowledge') alarms.acknowledge(intake.id, intake, finish);
+          else alarms.forget(intake.id, intake, finish);
         } catch (fault) {
           end((finished) => runtime.fail(finished, fault));
         }
@@ -94,7 +97,7 @@ export default function register(RED: NodeAPI): void {
     // Changes that are still owed must find the nodes that they are sent to, at the start and after each deploy.
     const stopFollowing = afterDeploy(RED, () => keeper.resume());
     const stopListening = registryNode.changed.add(() => {
-      keeper.alarms?.registryChanged();
+      keeper.registryChanged();
       runtime.status.touch();
     });
     const stopCollecting = addCollector(() => alarmMetrics(this.id, keeper.alarms?.totals()));
@@ -114,16 +117,6 @@ export default function register(RED: NodeAPI): void {
 
   RED.nodes.registerType('alarm-state', AlarmState);
   serveMetrics(RED);
-}
-
-function act(
-  intake: Extract<Intake, { what: 'report' | 'acknowledge' | 'forget' }>,
-  alarms: Alarms,
-  deliver: Deliver<Outcome>,
-): void {
-  if (intake.what === 'report') alarms.report(intake.source, intake.said, deliver);
-  else if (intake.what === 'acknowledge') alarms.acknowledge(intake.id, intake, deliver);
-  else alarms.forget(intake.id, intake, deliver);
 }
 
 function milliseconds(seconds: number | string): number {

@@ -96,13 +96,17 @@ function saidBy(point: Point | undefined, kind: 'alarm' | 'sensor', match: Match
 const EXPECTED =
   'The message is neither routed by a "route by registry" node nor a command: "active", {"acknowledge": id} or {"forget": id}';
 
+const SINCE = '"since" must be msg.alarm.since of the alarm that is acknowledged, a number';
+
 function commandOf(payload: unknown): Intake {
   if (payload === 'active') return { what: 'ask' };
   if (typeof payload === 'object' && payload !== null) {
     const { acknowledge, forget, by, since } = payload as Record<string, unknown>;
     const whom = typeof by === 'string' ? by : undefined;
     if (typeof acknowledge === 'string') {
-      return { what: 'acknowledge', id: acknowledge, by: whom, since: typeof since === 'number' ? since : undefined };
+      // Not to be overlooked: an alarm that nobody has seen would be acknowledged.
+      if (since !== undefined && typeof since !== 'number') throw new PackError('invalid-point', SINCE);
+      return { what: 'acknowledge', id: acknowledge, by: whom, since };
     }
     if (typeof forget === 'string') return { what: 'forget', id: forget, by: whom };
   }

@@ -1,9 +1,14 @@
+import type { Said, Source } from '../lib/alarm/alarm';
+import { NoStore } from '../lib/alarm/alarm-store';
 import { Alarms, type AlarmsOptions } from '../lib/alarm/alarms';
 import { PackError, reasonOf } from '../lib/errors';
 import { Store, type DamageReport } from '../lib/store/store';
 
-/** What is done with the alarms, or why it cannot be done. Must not throw. */
-export type Use = (alarms: Alarms | undefined, problem: PackError | undefined) => void;
+/**
+ * What is done with the alarms. With a problem, the store cannot be opened, and they know only what has come since the
+ * start. Must not throw.
+ */
+export type Use = (alarms: Alarms, problem: PackError | undefined) => void;
 
 export interface KeeperOptions extends Omit<AlarmsOptions, 'store'> {
   /** Folder of the store. */
@@ -16,13 +21,22 @@ export interface KeeperOptions extends Omit<AlarmsOptions, 'store'> {
 /** Milliseconds between attempts to open a store that could not be opened. */
 const REOPEN_INTERVAL = 5000;
 
-/** Opens the store of the alarms, again and again if need be. What comes before it is open waits; while it cannot be, it fails. */
+/** So many messages are taken in later. Each of them has been reported as not stored. */
+const MOST_LATER = 10_000;
+
+/**
+ * Opens the store of the alarms, again and again if need be. What comes before it is open waits. While it cannot be opened,
+ * there are alarms that nothing is known of but what comes now: so what is raised then is told then.
+ */
 export class AlarmKeeper {
   readonly #options: KeeperOptions;
   #waiting: Use[] = [];
   #store: Store | undefined;
   #alarms: Alarms | undefined;
   #problem: PackError | undefined;
+  /** Instead of the alarms, while there is a problem. */
+  #standIn: Alarms | undefined;
+  #later: { source: Source; said: Said }[] = [];
   #opening: Promise<void> | undefined;
   #timer: NodeJS.Timeout | undefined;
   #stopListening: (() => void) | undefined;
@@ -45,7 +59,11 @@ export class AlarmKeeper {
   /** Opens the alarms, if that has not been done: changes that were owed are announced. Else what was held is. */
   resume(): void {
     if (this.#opening === undefined) this.open();
-    else this.#alarms?.resume();
+    else (this.#alarms ?? this.#standIn)?.resume();
+  }
+
+  registryChanged(): void {
+    (this.#alarms ?? this.#standIn)?.registryChanged();
   }
 
   open(): void {
@@ -54,8 +72,15 @@ export class AlarmKeeper {
 
   /** Calls back once, in the order of the calls. */
   use(use: Use): void {
-    if (this.#alarms ?? this.#problem) use(this.#alarms, this.#problem);
+    const alarms = this.#alarms ?? this.#standIn;
+    if (alarms) use(alarms, this.#problem);
     else this.#waiting.push(use);
+  }
+
+  /** Takes a message in when the store can be opened; what it changes then may have been told before. */
+  later(source: Source, said: Said): void {
+    if (this.#later.length >= MOST_LATER) this.#later.shift();
+    this.#later.push({ source, said });
   }
 
   /** Resolves when all that was decided is stored and delivered. */
@@ -63,7 +88,7 @@ export class AlarmKeeper {
     this.#closed = true;
     clearTimeout(this.#timer);
     await this.#opening;
-    await this.#alarms?.close();
+    await (this.#alarms ?? this.#standIn)?.close();
     this.#stopListening?.();
     await this.#store?.close();
   }
@@ -73,17 +98,34 @@ export class AlarmKeeper {
     try {
       this.#store = await Store.open(directory);
       this.#stopListening = this.#store.listen({ damaged, opened: () => changed(undefined) });
-      this.#alarms = await Alarms.open({ ...options, store: this.#store });
-      this.#problem = undefined;
+      const alarms = await Alarms.open({ ...options, store: this.#store, isInDoubt: this.#problem !== undefined });
+      await this.#takeOver(alarms);
     } catch (error) {
       this.#stopListening?.();
       await this.#store?.close();
       this.#store = undefined;
       const problem = error instanceof PackError ? error : new PackError('store-unavailable', reasonOf(error));
+      this.#standIn ??= await Alarms.open({
+        ...options,
+        store: new NoStore(problem),
+        announce: (announcement, reason) => options.announce({ ...announcement, again: true }, reason),
+      });
       this.#problem = problem;
       if (!this.#closed) this.#timer = setTimeout(() => this.open(), REOPEN_INTERVAL);
     }
     changed(this.#problem);
-    for (const use of this.#waiting.splice(0)) use(this.#alarms, this.#problem);
+    for (const use of this.#waiting.splice(0)) this.use(use);
+  }
+
+  async #takeOver(alarms: Alarms): Promise<void> {
+    await this.#standIn?.close();
+    this.#standIn = undefined;
+    this.#problem = undefined;
+    this.#alarms = alarms;
+    for (const { source, said } of this.#later.splice(0)) {
+      alarms.report(source, said, ({ changes, source: place = source }, error) => {
+        for (const change of changes) this.#options.announce({ change, source: place, again: true }, error);
+      });
+    }
   }
 }

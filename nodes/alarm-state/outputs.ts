@@ -12,7 +12,7 @@ export interface AlarmView extends Alarm {
   /** What has happened to it; or what a message that changed nothing meant. */
   event: ChangeEvent | 'repeated' | 'pending' | 'ignored';
   by?: string;
-  /** It may have been sent before: Node-RED has ended before that was sure. */
+  /** It may have been sent before: Node-RED, or the disk, has failed before that was sure. */
   again?: true;
 }
 
@@ -69,12 +69,12 @@ export class Outputs {
   }
 
   /** Sends a message for each change that it has brought. */
-  changes({ changes, source }: Outcome, message: AlarmMessage, send: Send): void {
+  changes({ changes, source }: Outcome, message: AlarmMessage, send: Send, again = false): void {
     if (source === undefined) return;
     for (const [index, change] of changes.entries()) {
       const isLast = index === changes.length - 1;
       const one = isLast ? message : this.#RED.util.cloneMessage<AlarmMessage>(message);
-      this.#sendChange({ change, source, again: false }, one, send);
+      this.#sendChange({ change, source, again }, one, send);
     }
   }
 

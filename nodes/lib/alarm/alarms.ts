@@ -1,18 +1,19 @@
-import type { Store } from '../store/store';
 import type { Alarm, Change, Said, Source } from './alarm';
+import type { AlarmStore } from './alarm-store';
+import { ClockSetting } from './clock';
 import { Deadlines } from './deadlines';
 import { Delivery, type Deliver, type DeliveryOptions, type Outcome } from './delivery';
 import { KeptAlarms } from './kept-alarms';
 import { Listening } from './listening';
 import * as machine from './machine';
 import { alarmOf, follow, newRecord, type AlarmRecord, type Turning } from './record';
-import { expectWithin, hear, SILENT_AFTER } from './silence';
+import { expectWithin, hear, moveClock, SILENT_AFTER } from './silence';
 import { Stamps } from './stamps';
 import { turnsUnderWay, waitsGoingOn } from './start';
 import { WakeUp } from './wake-up';
 
 export interface AlarmsOptions extends DeliveryOptions {
-  store: Store;
+  store: AlarmStore;
   /** Id of the `alarm-state` node: whose alarms these are. */
   node: string;
   delays: machine.Delays;
@@ -37,6 +38,7 @@ export class Alarms {
   readonly #awaited: Deadlines;
   readonly #delivery: Delivery;
   readonly #wakeUp: WakeUp;
+  readonly #clockSetting: ClockSetting;
   /** It is known from whom something is expected. */
   #isWaiting = false;
 
@@ -45,8 +47,13 @@ export class Alarms {
     this.#kept = kept;
     this.#listening = listening;
     this.#awaited = awaited;
-    this.#stamps = new Stamps(kept.all());
-    this.#delivery = new Delivery(options, (moment) => this.#wakeUp.by(moment));
+    this.#clockSetting = new ClockSetting(options.clock);
+    this.#stamps = Stamps.of(options.store);
+    this.#stamps.learn(kept.all());
+    this.#delivery = new Delivery(options, {
+      settle: (arrived) => kept.settle(arrived),
+      wakeBy: (moment) => this.#wakeUp.by(moment),
+    });
     const next = () => Math.min(this.#turns.next(), this.#awaited.next(), this.#delivery.next());
     this.#wakeUp = new WakeUp(options.clock, next, () => this.#catchUp());
   }
@@ -76,7 +83,7 @@ export class Alarms {
     for (const { id, length, from } of turnsUnderWay(records, delays, clock)) this.#turns.start(id, length, from);
     this.#listening.takeUp(records);
     this.registryChanged();
-    this.#delivery.payOwed(records);
+    this.#delivery.payOwed(this.#kept.owed());
     this.#wakeUp.set();
   }
 
@@ -213,6 +220,7 @@ export class Alarms {
 
   /** Stops all clocks; resolves when what has been decided is delivered. */
   async close(): Promise<void> {
+    this.#followClock();
     this.#wakeUp.stop();
     await this.#delivery.close();
     await this.#listening.close();
@@ -257,6 +265,7 @@ export class Alarms {
 
   /** Does what is due by now, so that it comes before whatever comes next. */
   #catchUp(): void {
+    this.#followClock();
     if (!this.#wakeUp.isDue) return;
     const now = this.#options.clock.steady();
     const at = this.#now();
@@ -268,15 +277,26 @@ export class Alarms {
       const record = this.#kept.get(key);
       if (record === undefined) continue;
       const change = happens(record, at);
-      this.#delivery.announce(record, change, this.#kept.put([record], { sync: true }));
+      const debt = { change, source: record.source };
+      this.#delivery.announce(debt, this.#kept.put([record], { sync: true, owed: [debt] }));
     }
-    const settled = this.#delivery.settle(now);
-    if (settled.length > 0) void this.#kept.put(settled, { sync: false });
+    this.#delivery.turn(now);
     this.#wakeUp.set();
   }
 
+  /** What is waited for here does not depend on the clock; but after the next start it is all there is to go by. */
+  #followClock(): void {
+    const jump = this.#clockSetting.jump();
+    if (jump === 0) return;
+    const records = [...this.#kept.all()];
+    for (const record of records) moveClock(record, jump);
+    void this.#kept.put(records, { sync: false });
+    void this.#listening.writeAll();
+  }
+
   #decide(record: AlarmRecord, outcome: Outcome, mustBeStored: boolean, deliver: Deliver<Outcome>): void {
-    const stored = mustBeStored ? this.#kept.put([record], { sync: true }) : undefined;
-    this.#delivery.outcome(record, outcome, stored, deliver);
+    const owed = outcome.changes.map((change) => ({ change, source: record.source }));
+    const stored = mustBeStored ? this.#kept.put([record], { sync: true, owed }) : undefined;
+    this.#delivery.outcome(outcome, owed, stored, deliver);
   }
 }

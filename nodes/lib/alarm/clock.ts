@@ -19,3 +19,25 @@ export const systemClock: Clock = {
     return () => clearTimeout(timer);
   },
 };
+
+/** Less than that is how a clock is corrected in passing. */
+const LEAST_JUMP = 1000;
+
+/** Notices when somebody sets the clock. */
+export class ClockSetting {
+  readonly #clock: Clock;
+  #offset: number;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+    this.#offset = clock.wall() - clock.steady();
+  }
+
+  /** By how many milliseconds it has been set since the last look: forward, or back (negative), or not (0). */
+  jump(): number {
+    const offset = this.#clock.wall() - this.#clock.steady();
+    const jump = offset - this.#offset;
+    this.#offset = offset;
+    return Math.abs(jump) < LEAST_JUMP ? 0 : jump;
+  }
+}

@@ -1,10 +1,10 @@
 import type { PackError } from '../errors';
 import type { Alarm, Change, Source } from './alarm';
 import type { Clock } from './clock';
+import type { Debt } from './debt';
 import { InOrder } from './in-order';
 import { Leaving } from './leaving';
 import type { Meaning } from './machine';
-import type { AlarmRecord } from './record';
 
 /** What became of a message. */
 export interface Outcome {
@@ -19,9 +19,7 @@ export interface Outcome {
 }
 
 /** A change that no message has brought: a delay or an interval has passed, or it may not have arrived before. */
-export interface Announcement {
-  change: Change;
-  source: Source;
+export interface Announcement extends Debt {
   /** It may have been announced before. */
   again: boolean;
 }
@@ -38,27 +36,43 @@ export interface DeliveryOptions {
   isHeld(): boolean;
   /** Must not throw. */
   announce: Deliver<Announcement>;
+  /** The store could not be opened before. */
+  isInDoubt?: boolean;
 }
 
 /** Resolves when something is on the disk, or with the error if it is not. */
-type Stored = Promise<PackError | undefined>;
+export type Stored = Promise<PackError | undefined>;
+
+/** What {@link Delivery} needs of those who use it. */
+export interface DeliveryParts {
+  /** These are not owed any more; see `settle` of leaving.ts. */
+  settle(arrived: readonly Debt[]): Stored;
+  /** Is told when {@link Delivery.turn} has something to do. */
+  wakeBy(moment: number): void;
+}
 
 /**
  * Lets out what was decided, in order and when it is on the disk. A change is owed until it has surely arrived: after a
- * crash, or a deploy in which it may have met a stopped node, it is announced again rather than never.
+ * crash, a failure of the store, or a deploy in which it may have met a stopped node, it is announced again rather than
+ * never.
  */
 export class Delivery {
   readonly #options: DeliveryOptions;
-  readonly #wakeBy: (moment: number) => void;
   readonly #inOrder: InOrder<PackError>;
-  readonly #leaving = new Leaving();
+  readonly #leaving: Leaving;
   #closed = false;
 
-  /** @param wakeBy - is told when {@link settle} has something to do */
-  constructor(options: DeliveryOptions, wakeBy: (moment: number) => void) {
+  constructor(options: DeliveryOptions, parts: DeliveryParts) {
     this.#options = options;
-    this.#wakeBy = wakeBy;
-    this.#inOrder = new InOrder(() => this.#isHeld());
+    const isHeld = (): boolean => this.#isHeld();
+    this.#inOrder = new InOrder(isHeld);
+    this.#leaving = new Leaving({
+      clock: options.clock,
+      isHeld,
+      isInDoubt: options.isInDoubt === true,
+      tellAgain: (debts) => this.#tellAgain(debts),
+      ...parts,
+    });
   }
 
   /** A message has changed nothing, and is not about anything known. */
@@ -68,39 +82,36 @@ export class Delivery {
     );
   }
 
-  outcome(record: AlarmRecord, outcome: Outcome, stored: Stored | undefined, deliver: Deliver<Outcome>): void {
+  /** @param debts - the changes of the outcome */
+  outcome(outcome: Outcome, debts: readonly Debt[], stored: Stored | undefined, deliver: Deliver<Outcome>): void {
     this.#inOrder.add(stored, (error) => {
       deliver(outcome, error);
-      this.#hasLeft(record, outcome.changes);
+      this.#leaving.add(debts, error);
     });
   }
 
-  announce(record: AlarmRecord, change: Change, stored: Stored): void {
-    this.#inOrder.add(stored, (error) => this.#tell(record, change, false, error));
+  announce(debt: Debt, stored: Stored): void {
+    this.#inOrder.add(stored, (error) => this.#tell(debt, false, error));
   }
 
   /** Announces again what was owed when the process ended. */
-  payOwed(records: readonly AlarmRecord[]): void {
-    const owed = records.flatMap((record) => record.owed.map((change) => ({ record, change })));
-    owed.sort((one, other) => (BigInt(one.change.time) < BigInt(other.change.time) ? -1 : 1));
-    for (const { record, change } of owed) {
-      this.#inOrder.add(undefined, () => this.#tell(record, change, true, undefined));
-    }
+  payOwed(debts: Iterable<Debt>): void {
+    for (const debt of debts) this.#inOrder.add(undefined, () => this.#tell(debt, true, undefined));
   }
 
-  /** When {@link settle} has something to do; Infinity when never. */
+  /** When {@link turn} has something to do; Infinity when never. */
   next(): number {
-    return this.#isHeld() ? Infinity : this.#leaving.next();
+    return this.#leaving.next();
   }
 
-  /** What has arrived by now is not owed any more. Returns whose that was: they are to be stored. */
-  settle(now: number): AlarmRecord[] {
-    return this.#isHeld() ? [] : this.#leaving.settle(now);
+  /** What has arrived by now is not owed any more. */
+  turn(now: number): void {
+    this.#leaving.turn(now);
   }
 
-  /** Nothing is held any more. What had left a moment before may have found nobody. */
+  /** Nothing is held any more. What had left shortly before may have found nobody. */
   resume(): void {
-    for (const { record, change } of this.#leaving.takeAll()) this.#tell(record, change, true, undefined);
+    this.#tellAgain(this.#leaving.takeAll());
     this.#inOrder.flush();
   }
 
@@ -115,14 +126,12 @@ export class Delivery {
     return !this.#closed && this.#options.isHeld();
   }
 
-  #tell(record: AlarmRecord, change: Change, again: boolean, error: PackError | undefined): void {
-    this.#options.announce({ change, source: record.source, again }, error);
-    this.#hasLeft(record, [change]);
+  #tellAgain(debts: readonly Debt[]): void {
+    for (const debt of debts) this.#tell(debt, true, undefined);
   }
 
-  #hasLeft(record: AlarmRecord, changes: readonly Change[]): void {
-    if (changes.length === 0) return;
-    this.#leaving.add(record, changes, this.#options.clock.steady());
-    this.#wakeBy(this.#leaving.next());
+  #tell(debt: Debt, again: boolean, error: PackError | undefined): void {
+    this.#options.announce({ ...debt, again }, error);
+    this.#leaving.add([debt], error);
   }
 }

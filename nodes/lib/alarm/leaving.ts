@@ -1,43 +1,101 @@
-import type { Change } from './alarm';
-import type { AlarmRecord } from './record';
+import type { PackError } from '../errors';
+import type { Clock } from './clock';
+import type { Debt } from './debt';
 
-/** A change that has left the node. */
-export interface Left {
-  record: AlarmRecord;
-  change: Change;
-  /** When, by the steady clock. */
-  at: number;
+export interface LeavingOptions {
+  clock: Clock;
+  /** Whether nothing is to be sent, or taken to have arrived, now. */
+  isHeld(): boolean;
+  /**
+   * These have arrived: they are not owed any more. There may be none. Resolves when that is in the store, and so all that
+   * was handed to the store before; or with the error if the store fails.
+   */
+  settle(arrived: readonly Debt[]): Promise<PackError | undefined>;
+  /** These may have left in vain. */
+  tellAgain(debts: readonly Debt[]): void;
+  /** The store could not be used until now, and influx-write may not have noticed yet that it can. */
+  isInDoubt: boolean;
+  /** Is told when {@link Leaving.turn} has something to do. */
+  wakeBy(moment: number): void;
 }
 
-/** Milliseconds after which a change that has left the node is taken to have arrived: influx-write has it on disk by then. */
-const ARRIVED_AFTER = 1000;
+/**
+ * Milliseconds that a change is on its way at least, and twice as many at most. Nobody tells when a message has done what
+ * it is sent for; a mail can take some seconds.
+ */
+const ON_ITS_WAY = 5000;
 
-/** Changes that have left the node and may not have arrived, in the order in which they left. */
+/** So many are told again when the store works again. Each of them has been told before, with the error. */
+const MOST_IN_DOUBT = 10_000;
+
+/**
+ * Changes that have left the node and may not have arrived. They have when two turns have passed, with
+ * {@link ON_ITS_WAY} before each and the store in between. Time alone would not do: while the process hangs, or the disk,
+ * a message does not get on. A point that influx-write has then been waiting to store comes before what the second turn
+ * stores, as it is the same store; so there is no moment at which a change is no longer owed and not queued either.
+ */
 export class Leaving {
-  #changes: Left[] = [];
+  readonly #options: LeavingOptions;
+  #young: Debt[] = [];
+  #old: Debt[] = [];
+  #next = Infinity;
+  #isSettling = false;
+  /** The store has failed, and so influx-write may have as well. */
+  #isInDoubt: boolean;
 
-  add(record: AlarmRecord, changes: readonly Change[], at: number): void {
-    for (const change of changes) this.#changes.push({ record, change, at });
+  constructor(options: LeavingOptions) {
+    this.#options = options;
+    this.#isInDoubt = options.isInDoubt;
+    if (options.isInDoubt) this.#next = options.clock.steady() + ON_ITS_WAY;
   }
 
-  /** When the first has surely arrived; Infinity when there is none. */
+  /** @param error - why the changes could not be stored */
+  add(debts: readonly Debt[], error?: PackError): void {
+    if (debts.length === 0) return;
+    if (error !== undefined) {
+      this.#isInDoubt = true;
+      if (this.#young.length >= MOST_IN_DOUBT) void this.#options.settle(this.#young.splice(0, debts.length));
+    }
+    this.#young.push(...debts);
+    this.#await();
+  }
+
+  /** When the next turn is, by the steady clock; Infinity when there is none. */
   next(): number {
-    const [first] = this.#changes;
-    return first === undefined ? Infinity : first.at + ARRIVED_AFTER;
+    return this.#options.isHeld() ? Infinity : this.#next;
   }
 
-  /** Nothing is owed any more of what has arrived by now. Returns whose that was. */
-  settle(now: number): AlarmRecord[] {
-    const end = this.#changes.findIndex(({ at }) => at + ARRIVED_AFTER > now);
-    const arrived = this.#changes.splice(0, end < 0 ? this.#changes.length : end);
-    const changes = new Set(arrived.map(({ change }) => change));
-    const records = [...new Set(arrived.map(({ record }) => record))];
-    for (const record of records) record.owed = record.owed.filter((change) => !changes.has(change));
-    return records;
+  turn(now: number): void {
+    if (now < this.next()) return;
+    this.#next = Infinity;
+    void this.#turn();
   }
 
   /** Takes off all that may not have arrived. */
-  takeAll(): Left[] {
-    return this.#changes.splice(0);
+  takeAll(): Debt[] {
+    this.#next = Infinity;
+    this.#isInDoubt = false;
+    return [...this.#old.splice(0), ...this.#young.splice(0)];
+  }
+
+  async #turn(): Promise<void> {
+    let arrived: Debt[] = [];
+    if (!this.#isInDoubt) [arrived, this.#old, this.#young] = [this.#old, this.#young, []];
+    this.#isSettling = true;
+    const error = await this.#options.settle(arrived);
+    this.#isSettling = false;
+    if (error !== undefined) this.#isInDoubt = true;
+    else if (this.#isInDoubt && !this.#options.isHeld()) this.#options.tellAgain(this.takeAll());
+    this.#await();
+  }
+
+  #await(): void {
+    if (this.#young.length + this.#old.length === 0) {
+      this.#isInDoubt = false;
+      return;
+    }
+    if (this.#isSettling || this.#next < Infinity) return;
+    this.#next = this.#options.clock.steady() + ON_ITS_WAY;
+    this.#options.wakeBy(this.#next);
   }
 }

@@ -1,5 +1,6 @@
 import { listenedPrefix, numberedKey, prefixRange } from '../store/keys';
-import type { Store, StoreOperation } from '../store/store';
+import type { StoreOperation } from '../store/store';
+import type { AlarmStore } from './alarm-store';
 import type { Clock } from './clock';
 import type { AlarmRecord } from './record';
 import type { Gap } from './silence';
@@ -17,7 +18,7 @@ interface Known extends Omit<Page, 'heard'> {
 }
 
 export interface ListeningOptions {
-  store: Store;
+  store: AlarmStore;
   /** Id of the `alarm-state` node. */
   node: string;
   clock: Clock;
@@ -117,6 +118,11 @@ export class Listening {
   async close(): Promise<void> {
     this.#closed = true;
     this.#endWait?.();
+    await this.writeAll();
+  }
+
+  /** Writes all of it now: after the clock was set, what is stored is by the old time. */
+  async writeAll(): Promise<void> {
     if (!this.#options.isNeeded()) return;
     await this.#write(this.#pages.length === 0 ? [0] : [...this.#pages.keys()]);
   }

@@ -127,9 +127,7 @@ export function isActive({ state, silent }: { state: string; silent: boolean }):
 function change(record: AlarmRecord, event: ChangeEvent, { now, stamps }: Moment, by?: string): Change {
   record.changed = now;
   record.stamp = stamps.next(record, now);
-  const made: Change = { event, alarm: alarmOf(record), time: record.stamp, ...(by !== undefined && { by }) };
-  record.owed.push(made);
-  return made;
+  return { event, alarm: alarmOf(record), time: record.stamp, ...(by !== undefined && { by }) };
 }
 
 /** Whether a time in nanoseconds, as digits without leading zeros, is after another. */

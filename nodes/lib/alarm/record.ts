@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
-import type { Alarm, Change, Source } from './alarm';
+import type { Alarm, Source } from './alarm';
 
 /** A change of state that must last for the on- or off-delay before it counts. */
 export interface Turning {
@@ -37,8 +37,6 @@ export interface AlarmRecord {
   interval?: number;
   /** When it counts as silent, in milliseconds since 1970, where `heard` and `interval` do not say so; see silence.ts. */
   patience?: number;
-  /** Changes that may not have left the node yet. */
-  owed: Change[];
   /** `time` of the newest change. */
   stamp: string;
 }
@@ -57,7 +55,6 @@ export function newRecord(source: Source, now: number): AlarmRecord {
     changed: now,
     count: 0,
     heard: now,
-    owed: [],
     stamp: '0',
   };
 }
@@ -97,8 +94,7 @@ export function decodeRecord(value: Buffer): AlarmRecord | undefined {
     const complete =
       typeof record?.source?.topic === 'string' &&
       typeof record.newest === 'string' &&
-      typeof record.heard === 'number' &&
-      Array.isArray(record.owed);
+      typeof record.heard === 'number';
     return complete ? (record as AlarmRecord) : undefined;
   } catch {
     return undefined; // damaged

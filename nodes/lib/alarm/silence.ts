@@ -38,6 +38,13 @@ function setInterval(record: AlarmRecord, interval: number | undefined): void {
   else if (record.interval !== interval) record.interval = interval;
 }
 
+/** The clock was set: what was heard so long ago still was, by the new time. */
+export function moveClock(record: AlarmRecord, by: number): void {
+  record.heard += by;
+  if (record.patience !== undefined) record.patience += by;
+  if (record.turning !== undefined) record.turning.from += by;
+}
+
 /** When it counts as silent, in milliseconds since 1970. */
 export function silentAt({ heard, patience }: AlarmRecord, interval: number): number {
   return patience ?? heard + SILENT_AFTER * interval;

@@ -1,14 +1,25 @@
 import { seriesOf } from './alarm';
+import type { AlarmStore } from './alarm-store';
 import type { AlarmRecord } from './record';
 
 const NANOSECONDS = 1_000_000n;
+
+/** Two nodes can have the same topics, with other delays: they share the stamps, as they share the store. */
+const shared = new WeakMap<AlarmStore, Stamps>();
 
 /** Gives each change of a series a time of its own: InfluxDB would take two rows of one series and time for one. */
 export class Stamps {
   /** The newest time of each series that has changed. */
   readonly #newest = new Map<string, bigint>();
 
-  constructor(records: Iterable<AlarmRecord>) {
+  static of(store: AlarmStore): Stamps {
+    const stamps = shared.get(store) ?? new Stamps();
+    shared.set(store, stamps);
+    return stamps;
+  }
+
+  /** No change of these series is to get a time that one of them had. */
+  learn(records: Iterable<AlarmRecord>): void {
     for (const record of records) {
       if (record.stamp === '0') continue;
       const series = seriesOf(record.source);

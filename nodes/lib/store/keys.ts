@@ -11,6 +11,7 @@
  * mark/<server>/<node>/<rule>/<window start>                a window that is to be computed
  * stretch/<server>/<node>/<rule>/<start>                    many of these; the value: from when to when
  * alarm/<alarm-state>/<alarm>                               the state of one alarm, see ../alarm/record.ts
+ * owed/<alarm-state>/<time>/<alarm>                         a change that may not have arrived, see ../alarm/debt.ts
  * listened/<alarm-state>/<sequence>                         when sensors were last heard, see ../alarm/listening.ts
  * action/<broker>/<sequence>                                an action until its end is known, see ../action/record.ts
  * packet/<broker>/<sequence>                                a packet until the broker has finished it, see ../mqtt/packets.ts
@@ -167,6 +168,19 @@ export function alarmRange(node: string): KeyRange {
 
 export function alarmKey(node: string, alarm: string): string {
   return `alarm/${encode(node)}/${encode(alarm)}`;
+}
+
+/** Digits of the nanoseconds since 1970. */
+const TIME_DIGITS = 19;
+
+/** All changes that an alarm-state node owes, in the order in which they came about. */
+export function owedRange(node: string): KeyRange {
+  return rangeUnder(`owed/${encode(node)}/`);
+}
+
+/** @param time - of the change, in nanoseconds since 1970 as decimal digits */
+export function owedKey(node: string, time: string, alarm: string): string {
+  return `owed/${encode(node)}/${time.padStart(TIME_DIGITS, '0')}/${encode(alarm)}`;
 }
 
 /** What the keys of an alarm-state node's pages start with; {@link numberedKey} makes the keys. */

@@ -86,6 +86,8 @@ describe('what alarm-state makes of a message', () => {
   it.each<[string, AlarmInput]>([
     ['neither routed nor a command', { payload: 'hello' }],
     ['a command without an id', { payload: { acknowledge: 7 } }],
+    ['an acknowledgement of what began at a text', { payload: { acknowledge: 'x', since: '5' } }],
+    ['an acknowledgement of what began at null', { payload: { acknowledge: 'x', since: null } }],
     ['nothing', {}],
     ['null', { payload: null }],
     ['an alarm that does not say whether it is active', { ...alarm, point: point({}) }],

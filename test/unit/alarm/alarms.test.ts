@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import type { Source } from '../../../nodes/lib/alarm/alarm';
 import { alarmKey } from '../../../nodes/lib/store/keys';
@@ -5,7 +6,7 @@ import { tempDirectory } from '../../support/temp';
 import { until } from '../../support/until';
 import { failingBatches } from '../store/level-batches';
 import { closeAll, openStore } from '../store/support';
-import { AlarmRig, signed, sourceOf, START, summary } from './support';
+import { AlarmRig, ON_ITS_WAY, signed, sourceOf, START, summary } from './support';
 
 const smoke = sourceOf('d1');
 const other = sourceOf('d2');
@@ -158,6 +159,18 @@ describe('topics of one series', () => {
     const times = rig.changes().map(({ event, time }) => `${event} ${time}`);
     expect(new Set(times).size).toBe(4);
   });
+});
+
+it('of two nodes change at times of their own', async () => {
+  const directory = tempDirectory('alarms');
+  const one = await AlarmRig.open(directory);
+  const two = await AlarmRig.open(directory, { node: 'other', delays: { on: 5000, off: 0 } });
+  await one.say(smoke, 0, true);
+  expect(await two.say(smoke, 0, true)).toBe('pending');
+  expect(await one.say(smoke, 5000, false)).toBe('cleared');
+  expect(await two.say(smoke, 5000, false)).toBe('raised, cleared');
+  const times = [...one.changes(), ...two.changes()].map(({ time }) => time);
+  expect(new Set(times).size).toBe(4);
 });
 
 it('writes changes where the registry has the topic now, after a restart too', async () => {
@@ -331,13 +344,14 @@ describe('after a crash', () => {
     await crash(rig);
     expect(rig.announced()).toEqual(['raised again']);
     expect(rig.changes()[0]).toEqual(rig.changes()[1]);
-    rig.clock.moveTo(START + 1000);
+    await rig.pass(ON_ITS_WAY);
     await rig.say(other, 1, true);
-    rig.clock.moveTo(START + 1100);
     await rig.say(other, 2, false);
+    await rig.pass(ON_ITS_WAY);
     await crash(rig);
     expect(rig.announced()).toEqual(['raised again', 'raised again', 'cleared again']);
-    rig.clock.moveTo(START + 2100);
+    await rig.pass(ON_ITS_WAY);
+    await rig.pass(ON_ITS_WAY);
     await crash(rig);
     expect(rig.announced()).toHaveLength(3);
   });
@@ -352,7 +366,8 @@ describe('after a crash', () => {
 });
 
 it('puts everything into the store again after a repair', async () => {
-  const directory = tempDirectory('alarms');
+  // A copy of the damaged store is kept beside it.
+  const directory = join(tempDirectory('alarms'), 'store');
   const rig = await AlarmRig.open(directory);
   await rig.say(smoke, 0, true);
   const store = await openStore(directory);

@@ -45,11 +45,11 @@ export class FakeClock implements Clock {
     return called;
   }
 
-  /** Somebody sets the clock. Timers are called off, as if the process had ended. */
-  putBack(milliseconds: number): void {
-    this.#now -= milliseconds;
-    this.#started -= milliseconds;
-    this.#timers.clear();
+  /** Somebody sets the clock, forward or back. */
+  set(by: number): void {
+    this.#now += by;
+    this.#started += by;
+    for (const timer of this.#timers) timer.at += by;
   }
 
   /** How many timers are running. */

@@ -1,10 +1,14 @@
 import type { Change, Said, Source } from '../../../nodes/lib/alarm/alarm';
 import { Alarms, type AlarmsOptions } from '../../../nodes/lib/alarm/alarms';
 import type { Announcement, Outcome } from '../../../nodes/lib/alarm/delivery';
+import type { Store } from '../../../nodes/lib/store/store';
 import { openStore } from '../store/support';
 import { FakeClock } from './fake-clock';
 
 export const START = 1_800_000_000_000;
+
+/** Milliseconds that a change is on its way at least, and half of those after which it has arrived. */
+export const ON_ITS_WAY = 5000;
 
 /** Nanoseconds of a moment so many milliseconds after the start. */
 export function signed(milliseconds: number, nanoseconds = 0): string {
@@ -28,6 +32,7 @@ export class AlarmRig {
   /** Nothing is to be delivered now. */
   isHeld = false;
   alarms!: Alarms;
+  #store!: Store;
   readonly #directory: string;
   readonly #options: Partial<AlarmsOptions>;
 
@@ -45,8 +50,9 @@ export class AlarmRig {
   async start(): Promise<void> {
     let ended = false;
     this.#end = () => (ended = true);
+    this.#store = await openStore(this.#directory);
     this.alarms = await Alarms.open({
-      store: await openStore(this.#directory),
+      store: this.#store,
       node: 'node',
       delays: { on: 0, off: 0 },
       hasRegistry: () => this.hasRegistry,
@@ -61,6 +67,18 @@ export class AlarmRig {
   }
 
   #end: () => void = () => undefined;
+
+  /** Lets so many milliseconds pass, and then what has been handed to the store be written. */
+  async pass(milliseconds: number): Promise<void> {
+    this.clock.moveTo(this.clock.wall() + milliseconds);
+    await this.written();
+  }
+
+  /** All that has been handed to the store is in it, and whoever waited for that has been told. */
+  async written(): Promise<void> {
+    await this.#store.batch([], { sync: false });
+    await new Promise(setImmediate);
+  }
 
   /** What is decided but not delivered yet never will be, as after `kill -9`. */
   crash(): void {
