@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { chmodSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { atEndOfFile } from './cleanup';
@@ -10,6 +10,8 @@ import { atEndOfFile } from './cleanup';
 export function tempDirectory(name = 'test'): string {
   const place = mkdtempSync(join(tmpdir(), `mqtt2influx-${name}-`));
   atEndOfFile(() => rmSync(place, { recursive: true, force: true, maxRetries: 5 }));
+  // Another user, to whom a test gives the directory, must get there.
+  chmodSync(place, 0o711);
   const directory = join(place, name);
   mkdirSync(directory);
   return directory;
