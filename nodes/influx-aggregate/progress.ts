@@ -19,11 +19,12 @@ const INTERVAL = 1000;
 export class Backfill {
   readonly #now: () => number;
   #began: number | undefined;
-  #saidAt = 0;
+  #saidAt = -Infinity;
   #computed = 0;
   #points = 0;
 
-  constructor(now: () => number = Date.now) {
+  /** @param now - milliseconds of a clock that nobody sets */
+  constructor(now: () => number = () => performance.now()) {
     this.#now = now;
   }
 

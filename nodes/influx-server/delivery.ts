@@ -38,6 +38,10 @@ export interface DeliveryOptions {
   report: Report;
 }
 
+/** Results of aggregation that may wait for a bucket: so many, or a tenth of a small queue, with 200 bytes each. */
+const MOST_RESULTS = 50_000;
+const BYTES_A_RESULT = 2000;
+
 /** Milliseconds between attempts to open a store that could not be opened. */
 const REOPEN_INTERVAL = 5000;
 
@@ -114,6 +118,7 @@ export class Delivery {
   aggregator(origin: string, grace: number, listener: AggregatorListener): Aggregator {
     const source = {
       marks: this.#marks,
+      mostResults: Math.min(MOST_RESULTS, Math.floor(this.#options.limitBytes / BYTES_A_RESULT)),
       left: (bucket: string) => this.#queue?.left(bucket),
       waiting: (bucket: string) => this.#queue?.waiting(bucket) ?? 0,
       accept: (bucket: string, line: string, stored: StoredCallback) =>

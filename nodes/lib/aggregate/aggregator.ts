@@ -1,7 +1,7 @@
 import { WakeUp } from '../influx/wake-up';
 import type { Reach } from '../store/lanes';
-import { computeWindows, type ComputeSource, type Counts } from './compute';
-import { dueStretch, dueWindows, groupsOf, oldestMarked, oldestWhole } from './due';
+import { computeWindows, type Computed, type ComputeSource, type Counts } from './compute';
+import { dueStretches, dueWindows, groupsOf, oldestMarked, oldestWhole } from './due';
 import { isWritten, STRETCH, type Mark, type RuleMarks } from './mark';
 import { seriesOf, type Marks } from './marks';
 import { RuleProgress } from './rule-progress';
@@ -53,6 +53,8 @@ export interface AggregatorListener {
 /** The way of points to InfluxDB and back. */
 export interface AggregatorSource extends ComputeSource {
   readonly marks: Marks;
+  /** Results that may wait for a bucket. */
+  readonly mostResults: number;
   /** See PointQueue; undefined while the queue is not open. */
   left(bucket: string): Reach | undefined;
   /** Points that wait to be written. */
@@ -77,10 +79,14 @@ export interface AggregatorOptions {
 const INTERVAL = 1000;
 /** A rule that takes longer lets others go on, and looks anew: a back-fill must not keep a window that has just ended waiting. */
 const ROUND = 1000;
-/** Results that wait for a bucket before no more are made for it. */
-const MOST_WAITING = 50_000;
-/** Marked windows of a rule beyond which no stretch is unfolded. */
-const MOST_WINDOWS = 20_000;
+/** Raw rows to read with one query, for each result that may wait, about. */
+const ROWS = 2;
+/** A query that failed counts for no more milliseconds of work than this: it may only have waited. */
+const FAILED = 1000;
+/** Windows that are tried again one by one; more of them are left alone together, */
+const MOST_FAILED = 1000;
+/** for so many milliseconds. */
+const LEFT_ALONE = 600_000;
 
 interface Work {
   rule: Rule;
@@ -203,7 +209,6 @@ export class Aggregator {
   async #roundOf(work: Work): Promise<boolean> {
     const { rule, marks, progress } = work;
     const { source } = this.#options;
-    const began = this.#steady();
     const before = this.#computed;
     let groups: Mark[][];
     try {
@@ -212,23 +217,51 @@ export class Aggregator {
       progress.hasFailed([], error, this.#steady());
       return false;
     }
-    const oldestPoint = groups.flat().reduce((least, { firstAt }) => Math.min(least, firstAt), began);
+    const oldestPoint = groups.flat().reduce((least, { firstAt }) => Math.min(least, firstAt), this.#steady());
+    let began: number | undefined;
     for (const group of groups) {
+      await this.#rest(rule);
       const now = this.#steady();
+      began ??= now;
       if (now - began >= ROUND) return true;
-      if (this.#isClosed() || source.waiting(rule.into) > MOST_WAITING) return false;
-      if (!this.#share.allows({ arrived: source.marks.arrived, waiting: source.waiting(rule.bucket) })) return false;
+      if (this.#isClosed() || source.waiting(rule.into) > source.mostResults) return false;
+      if (progress.hasLost(marks.dropped, now)) return false;
       let isNew = false;
+      let longest = Infinity;
       try {
         isNew = await this.#compute(work, group);
       } catch (error) {
-        if (this.#isClosed() || !progress.hasFailed(group, error, this.#steady())) return false;
+        if (this.#isClosed() || !(await this.#goesOn(work, group, error))) return false;
+        longest = FAILED;
       }
-      this.#share.took(now, now - oldestPoint);
+      this.#share.took(Math.min(this.#steady() - now, longest), now - oldestPoint);
       if (isNew) return true;
     }
     progress.hasBeen(marks.windows);
     return marks.stretches.size > 0 && this.#computed > before;
+  }
+
+  /** Resolves when computing may take its part of the time again. */
+  async #rest({ bucket }: Rule): Promise<void> {
+    const { source, interval = INTERVAL } = this.#options;
+    for (;;) {
+      const rest = this.#share.rest({ arrived: source.marks.arrived, waiting: source.waiting(bucket) });
+      if (rest === 0 || this.#isClosed()) return;
+      await this.#wakeUp.wait(Math.min(rest, interval));
+    }
+  }
+
+  /** @returns whether other windows can be computed though these could not */
+  async #goesOn({ marks, progress }: Work, group: readonly Mark[], error: unknown): Promise<boolean> {
+    if (!progress.hasFailed(group, error, this.#steady())) return false;
+    if (progress.failed <= MOST_FAILED) return true;
+    progress.forget(group);
+    try {
+      await this.#options.source.marks.fold(marks, group, this.#steady() + LEFT_ALONE);
+    } catch (storeError) {
+      return progress.hasFailed([], storeError, this.#steady());
+    }
+    return true;
   }
 
   /** The windows that can be computed now, as they are to be read, in the order in which they are to be. */
@@ -237,21 +270,24 @@ export class Aggregator {
     const left = source.left(rule.bucket);
     if (left === undefined) return [];
     const options = { now: this.#now(), steady: this.#steady(), grace, retention: rule.retention, left };
-    const ended = marks.windows.size - marks.count(options).open;
-    const stretch = dueStretch(marks, options);
-    if (stretch !== undefined && ended - progress.failed < STRETCH && marks.windows.size < MOST_WINDOWS)
-      this.#hasExpired(rule, await source.marks.unfold(marks, stretch, oldestWhole(options)));
-    const { due, expired } = dueWindows(marks, options);
-    if (expired.length > 0) await source.marks.finish(marks, source.marks.take(expired));
-    this.#hasExpired(rule, expired.length);
+    let windows = dueWindows(marks, options);
+    const stretches = dueStretches(marks, options);
+    if (windows.expired.length + stretches.expired.length > 0) {
+      await source.marks.giveUp(marks, windows.expired, stretches.expired);
+      const inStretches = stretches.expired.reduce((sum, { from, to }) => sum + (to - from) / rule.every, 0);
+      this.#hasExpired(rule, windows.expired.length + inStretches);
+    }
+    if (stretches.due !== undefined && windows.whole - progress.failed < STRETCH) {
+      await source.marks.unfold(marks, stretches.due, oldestWhole(options));
+      windows = dueWindows(marks, options);
+    }
     progress.oldest = oldestMarked(marks, options);
-    const parts = progress.part(due, options.steady);
+    const parts = progress.part(windows.due, options.steady);
     const groups = groupsOf(parts.due, rule.every, (series) => progress.estimate.most(series));
-    return [...progress.order(groups), ...groupsOf(parts.again, rule.every, () => 1)];
+    return [...progress.order(groups), ...parts.again.map((mark) => [mark])];
   }
 
   #hasExpired(rule: Rule, windows: number): void {
-    if (windows === 0) return;
     this.#expired += windows;
     this.#options.listener.expired(rule, windows);
   }
@@ -270,17 +306,25 @@ export class Aggregator {
     const taken = source.marks.take(current);
     const series = seriesOf(taken);
     const batch = { from: first.start, to: last.start + rule.every, windows: current.length };
-    let counts: Counts;
+    let computed: Computed;
     try {
       const range = { ...batch, starts: new Set(current.map(({ start }) => start)), series };
       const unusable = (reason: string): void => this.#isUnusable(rule, reason);
-      counts = await computeWindows(rule, range, { source, signal: this.#abort.signal, now: this.#now, unusable });
+      computed = await computeWindows(rule, range, { source, signal: this.#abort.signal, now: this.#now, unusable });
     } catch (error) {
-      source.marks.giveBack(taken);
+      source.marks.giveBack(marks, taken);
       throw error;
     }
-    await source.marks.finish(marks, taken);
-    this.#computed += batch.windows;
+    const { tooOld, ...counts } = computed;
+    source.marks.giveBack(
+      marks,
+      taken.filter(({ mark }) => tooOld.has(mark.start)),
+    );
+    await source.marks.finish(
+      marks,
+      taken.filter(({ mark }) => !tooOld.has(mark.start)),
+    );
+    this.#computed += batch.windows - tooOld.size;
     progress.succeeded(current);
     const isNew = progress.estimate.learn(series, batch.windows, counts.points);
     const { measurement, bucket, into, every } = rule;
@@ -304,7 +348,7 @@ export class Aggregator {
   }
 
   #progressOf({ id }: Rule): RuleProgress {
-    const progress = this.#progress.get(id) ?? new RuleProgress();
+    const progress = this.#progress.get(id) ?? new RuleProgress(this.#options.source.mostResults * ROWS);
     this.#progress.set(id, progress);
     return progress;
   }

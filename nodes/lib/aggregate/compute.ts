@@ -42,17 +42,23 @@ export interface Counts {
   points: number;
 }
 
+export interface Computed extends Counts {
+  /** Starts of windows that were left as they are, because part of their points may be gone. */
+  tooOld: ReadonlySet<number>;
+}
+
 /**
  * Reads the raw points of windows, computes, and hands the results to the queue. Resolves when they are stored.
  *
  * @throws QueryError, PackError `store-unavailable` or `queue-full`
  */
-export async function computeWindows(rule: Rule, range: WindowRange, options: ComputeOptions): Promise<Counts> {
+export async function computeWindows(rule: Rule, range: WindowRange, options: ComputeOptions): Promise<Computed> {
   const { source, signal, now, unusable } = options;
   const { from, to, starts, series } = range;
   const results = new Results((line, stored) => source.accept(rule.into, line, stored));
   const rows = source.query(rule.bucket, statementOf(rule, from, to, series), signal);
   const counts: Counts = { series: 0, points: 0 };
+  const tooOld = new Set<number>();
   let turn = performance.now();
   for await (const window of windowsOf(rows, rule.every)) {
     if (performance.now() - turn > TURN) {
@@ -62,7 +68,11 @@ export async function computeWindows(rule: Rule, range: WindowRange, options: Co
     signal.throwIfAborted();
     counts.points += window.points;
     // A query that took long may have begun when all points were kept, and ended when they were not.
-    if (!starts.has(window.start) || window.start < now() - rule.retention) continue;
+    if (!starts.has(window.start)) continue;
+    if (window.start < now() - rule.retention) {
+      tooOld.add(window.start);
+      continue;
+    }
     let line: string | undefined;
     try {
       line = resultLine(rule, window);
@@ -75,5 +85,6 @@ export async function computeWindows(rule: Rule, range: WindowRange, options: Co
     await results.add(line);
   }
   await results.stored();
-  return counts;
+  for (const start of starts) if (start < now() - rule.retention) tooOld.add(start);
+  return { ...counts, tooOld };
 }

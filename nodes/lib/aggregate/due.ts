@@ -7,6 +7,8 @@ const SETTLE = 5_000;
 const SETTLE_MOST = 60_000;
 /** Windows are left alone this long before their first points may go: the clocks may differ, and reading takes time. */
 const EDGE = 60_000;
+/** What is too old stays marked for this long: the clock may be wrong, and be set right. */
+const GIVE_UP = 3_600_000;
 const SERIES_IN_A_QUERY = 50;
 
 export interface DueOptions extends Time {
@@ -20,8 +22,22 @@ export interface DueOptions extends Time {
 export interface DueWindows {
   /** To be computed, oldest first. */
   due: Mark[];
-  /** Some of their points may be gone: what was computed before is better than what could be now. */
+  /** Part of their points may be gone: what was computed before is better than what could be now. */
   expired: Mark[];
+  /** Windows that have ended and whose points are all kept, due or not. */
+  whole: number;
+}
+
+export interface DueStretches {
+  /** The oldest whose windows can be marked one by one now. */
+  due: Stretch | undefined;
+  /** As of windows. */
+  expired: Stretch[];
+}
+
+/** Whether the windows of a rule can be computed at all before their first points go. */
+export function isKept({ every, retention }: { every: number; retention: number }, grace: number): boolean {
+  return every + grace + EDGE < retention;
 }
 
 /** The first time from which all points of a window are certainly kept. */
@@ -31,26 +47,38 @@ export function oldestWhole({ now, retention }: { now: number; retention: number
 
 /** Which of the marked windows can be computed now. */
 export function dueWindows({ rule, windows }: RuleMarks, options: DueOptions): DueWindows {
-  const { left } = options;
   const oldest = oldestWhole(options);
-  const found: DueWindows = { due: [], expired: [] };
+  const found: DueWindows = { due: [], expired: [], whole: 0 };
   for (const mark of windows.values()) {
-    if (mark.taken || !hasEnded(mark.start, rule.every, options)) continue;
-    if (mark.start < oldest) found.expired.push(mark);
-    else if (isSettled(mark, options) && isWritten(mark, left)) found.due.push(mark);
+    const isOld = mark.start < oldest;
+    if (isExpired(mark, isOld, options) && !mark.taken) found.expired.push(mark);
+    if (isOld || !hasEnded(mark.start, rule.every, options)) continue;
+    found.whole++;
+    if (!mark.taken && isSettled(mark, options) && isWritten(mark, options.left)) found.due.push(mark);
   }
   found.due.sort((a, b) => a.start - b.start);
   return found;
 }
 
-/** The stretch whose windows are to be marked one by one now, the oldest that can be. */
-export function dueStretch({ rule, stretches }: RuleMarks, options: DueOptions): Stretch | undefined {
-  let oldest: Stretch | undefined;
+/** Which stretch is to be marked window by window now. */
+export function dueStretches({ rule, stretches }: RuleMarks, options: DueOptions): DueStretches {
+  const oldest = oldestWhole(options);
+  const found: DueStretches = { due: undefined, expired: [] };
   for (const stretch of stretches.values()) {
-    if (!hasEnded(stretch.from, rule.every, options) || !isSettled(stretch, options)) continue;
-    if (oldest === undefined || stretch.start < oldest.start) oldest = stretch;
+    const isOld = stretch.to - rule.every < oldest;
+    if (isExpired(stretch, isOld, options)) found.expired.push(stretch);
+    if (isOld || options.steady < stretch.notBefore || !isSettled(stretch, options)) continue;
+    if (!hasEnded(stretch.from, rule.every, options)) continue;
+    if (found.due === undefined || stretch.start < found.due.start) found.due = stretch;
   }
-  return oldest;
+  return found;
+}
+
+/** Whether the points that it needs have been too old for so long that the clock is not to blame. */
+function isExpired(marked: Mark | Stretch, isOld: boolean, { steady }: DueOptions): boolean {
+  if (!isOld) marked.oldSince = undefined;
+  else marked.oldSince ??= steady;
+  return marked.oldSince !== undefined && steady - marked.oldSince >= GIVE_UP;
 }
 
 /** The start of the oldest window that has ended and is still marked: ms since 1970. */

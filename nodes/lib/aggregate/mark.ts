@@ -19,6 +19,8 @@ export interface Mark {
   touched: boolean;
   /** Somebody is computing the window. */
   taken: boolean;
+  /** Since when, without a break, its first points may have gone: ms of the steady clock. */
+  oldSince: number | undefined;
 }
 
 /**
@@ -34,6 +36,9 @@ export interface Stretch {
   /** As of a mark. */
   readonly firstAt: number;
   lastAt: number;
+  oldSince: number | undefined;
+  /** It is left alone until then: ms of the steady clock. */
+  notBefore: number;
 }
 
 /** Windows in a stretch. */
@@ -61,6 +66,8 @@ export class RuleMarks {
   readonly stretches = new Map<number, Stretch>();
   /** The window that was marked last: most points are for the same. */
   latest: Mark | undefined;
+  /** Results that the queue has dropped. */
+  dropped = 0;
   readonly #windows = new Map<number, Mark>();
   /** Those that had not ended when they were counted last. */
   readonly #open = new Set<Mark>();
@@ -119,7 +126,14 @@ export function stretchStart(start: number, every: number): number {
 
 /** A mark for whatever series there are, as of one that was found in the store. */
 export function markOfAll(start: number, stored: Reach, now: number): Mark {
-  return { start, before: { ...stored }, series: undefined, firstAt: now, lastAt: now, touched: true, taken: false };
+  const mark = { start, before: { ...stored }, series: undefined, firstAt: now, lastAt: now };
+  return { ...mark, touched: true, taken: false, oldSince: undefined };
+}
+
+/** A stretch that nothing is marked by yet. */
+export function newStretch(start: number, now: number): Stretch {
+  const times = { firstAt: now, lastAt: now, oldSince: undefined, notBefore: -Infinity };
+  return { start, from: Infinity, to: -Infinity, ...times };
 }
 
 /** Whether all chunks that a mark waits for have left the queue. */

@@ -17,11 +17,12 @@ export class MarkedSeries {
   add(mark: Mark, series: string): void {
     const { series: known } = mark;
     if (known === undefined || known.has(series)) return;
-    if (known.size >= OF_A_WINDOW) {
+    if (known.size >= OF_A_WINDOW || this.#remembered >= OF_ALL_WINDOWS) {
       this.addAll(mark);
       return;
     }
-    known.add(series);
+    // A copy: a part of a line would keep the whole line in memory.
+    known.add(Buffer.from(series).toString());
     this.#remembered++;
   }
 

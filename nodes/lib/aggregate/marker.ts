@@ -2,11 +2,15 @@ import { markKey, stretchKey } from '../store/keys';
 import type { ChunkHead } from '../store/lane';
 import type { Reach } from '../store/lanes';
 import type { StoreOperation } from '../store/store';
-import { markOfAll, stretchStart, type Mark, type RuleMarks } from './mark';
+import { markOfAll, newStretch, stretchStart, type Mark, type RuleMarks, type Stretch } from './mark';
 import type { MarkedSeries } from './marked-series';
-import { isOf, millisecondsOf, seriesKey } from './scan';
+import type { RulesByMeasurement } from './rule-book';
+import { isOf, measurementOf, millisecondsOf, seriesKey } from './scan';
 
 const WINDOWS = 10_000;
+/** The same of all rules together, shared among them; but some for each. */
+const ALL_WINDOWS = 200_000;
+const LEAST_WINDOWS = 100;
 /** Windows that are no further from now than this are marked one by one in any case: they must not wait for others. */
 const NEAR = 3_600_000;
 const NOTHING = Buffer.alloc(0);
@@ -26,7 +30,8 @@ export class Marker {
   readonly #server: string;
   readonly steady: () => number;
   readonly #now: () => number;
-  readonly #windows: number;
+  readonly #most: number;
+  #windows: number;
   readonly #series: MarkedSeries;
 
   /** @param server - id of the `influx-server` */
@@ -35,28 +40,39 @@ export class Marker {
     this.#series = series;
     this.#now = options.now ?? Date.now;
     this.steady = options.steady ?? (() => performance.now());
-    this.#windows = options.windows ?? WINDOWS;
+    this.#most = options.windows ?? WINDOWS;
+    this.#windows = this.#most;
+  }
+
+  /** @param rules - how many share the memory */
+  shareAmong(rules: number): void {
+    this.#windows = Math.min(this.#most, Math.max(LEAST_WINDOWS, Math.floor(ALL_WINDOWS / Math.max(1, rules))));
   }
 
   /**
-   * Marks the windows of the lines that are of a measurement, by some of its rules.
+   * Marks the windows of lines.
    *
-   * @param measurement - as lines have it
-   * @param chunk - which holds the lines and must leave the queue before the windows are computed
+   * @param chunk - which holds the lines and must leave the queue before the windows are computed; undefined: the lines are
+   *   results that are lost
    * @param operations - what is to be stored is added here
    */
   touch(
-    rules: readonly RuleMarks[],
-    measurement: string,
+    rules: RulesByMeasurement,
     lines: readonly string[],
     chunk: ChunkHead | undefined,
     operations: StoreOperation[],
   ): void {
     const steady = this.steady();
+    let measurement = '';
+    let touched: readonly RuleMarks[] = [];
     for (const line of lines) {
-      if (!isOf(line, measurement)) continue;
+      if (!isOf(line, measurement)) {
+        measurement = measurementOf(line);
+        touched = rules.get(measurement) ?? [];
+      }
+      if (touched.length === 0) continue;
       const time = millisecondsOf(line);
-      for (const marks of rules) this.#touch(marks, line, time, chunk, steady, operations);
+      for (const marks of touched) this.#touch(marks, line, time, chunk, steady, operations);
     }
   }
 
@@ -83,17 +99,41 @@ export class Marker {
   }
 
   /** Marks windows that are in one stretch, from the start of the first to the end of the last. */
-  addToStretch({ node, rule, stretches }: RuleMarks, from: number, to: number, operations: StoreOperation[]): void {
-    const start = stretchStart(from, rule.every);
+  addToStretch(marks: RuleMarks, from: number, to: number, operations: StoreOperation[]): Stretch {
+    const start = stretchStart(from, marks.rule.every);
     const steady = this.steady();
-    const stretch = stretches.get(start) ?? { start, from: Infinity, to: -Infinity, firstAt: steady, lastAt: steady };
+    const stretch = marks.stretches.get(start) ?? newStretch(start, steady);
     stretch.lastAt = steady;
-    if (from >= stretch.from && to <= stretch.to) return;
-    stretch.from = Math.min(stretch.from, from);
-    stretch.to = Math.max(stretch.to, to);
-    stretches.set(start, stretch);
-    const key = stretchKey(this.#server, node, rule.id, start);
-    operations.push({ type: 'put', key, value: Buffer.from(`${stretch.from} ${stretch.to}`) });
+    if (from < stretch.from || to > stretch.to)
+      operations.push(this.#resize(marks, stretch, Math.min(stretch.from, from), Math.max(stretch.to, to)));
+    return stretch;
+  }
+
+  /**
+   * Marks the windows of a stretch one by one, in its place.
+   *
+   * @param first - start of the first of them; earlier ones stay in the stretch
+   */
+  unfold(marks: RuleMarks, stretch: Stretch, first: number, stored: Reach): StoreOperation[] {
+    const { from, to, firstAt } = stretch;
+    const operations =
+      first > from ? [this.#resize(marks, stretch, from, first)] : this.removeStretches(marks, [stretch.start]);
+    operations.push(...this.addWindows(marks, Math.max(from, first), to, stored, firstAt));
+    return operations;
+  }
+
+  /** Marks windows that follow each other by their stretches, in their place. These are left alone until then. */
+  fold(marks: RuleMarks, windows: readonly Mark[], notBefore: number): StoreOperation[] {
+    const { every } = marks.rule;
+    const operations = this.removeWindows(marks, windows);
+    const ranges = new Map<number, { from: number; to: number }>();
+    for (const { start } of windows) {
+      const at = stretchStart(start, every);
+      const { from, to } = ranges.get(at) ?? { from: start, to: start };
+      ranges.set(at, { from: Math.min(from, start), to: Math.max(to, start + every) });
+    }
+    for (const { from, to } of ranges.values()) this.addToStretch(marks, from, to, operations).notBefore = notBefore;
+    return operations;
   }
 
   /** The windows are not marked any more. */
@@ -116,6 +156,13 @@ export class Marker {
     return operations;
   }
 
+  #resize({ node, rule, stretches }: RuleMarks, stretch: Stretch, from: number, to: number): StoreOperation {
+    Object.assign(stretch, { from, to });
+    stretches.set(stretch.start, stretch);
+    const key = stretchKey(this.#server, node, rule.id, stretch.start);
+    return { type: 'put', key, value: Buffer.from(`${from} ${to}`) };
+  }
+
   /** A window is marked for the series of a line. Called for every point and rule. */
   #touch(
     marks: RuleMarks,
@@ -128,6 +175,7 @@ export class Marker {
     const { latest, rule } = marks;
     const isLatest = latest !== undefined && time >= latest.start && time < latest.start + rule.every;
     const mark = isLatest ? latest : this.#markOf(marks, time, steady, operations);
+    if (chunk === undefined) marks.dropped++;
     if (mark === undefined) return;
     marks.latest = mark;
     if (chunk !== undefined) mark.before[chunk.priority] = chunk.sequence + 1;
@@ -143,7 +191,7 @@ export class Marker {
     const start = Math.floor(time / rule.every) * rule.every;
     const known = windows.get(start);
     if (known !== undefined) return known;
-    if (windows.size >= this.#windows && Math.abs(this.#now() - start) > NEAR) {
+    if (windows.size >= this.#windows && !this.#isNear(start, start + rule.every)) {
       this.addToStretch(marks, start, start + rule.every, operations);
       return undefined;
     }
@@ -151,5 +199,10 @@ export class Marker {
     marks.add(mark);
     operations.push({ type: 'put', key: markKey(this.#server, node, rule.id, start), value: NOTHING });
     return mark;
+  }
+
+  #isNear(start: number, end: number): boolean {
+    const now = this.#now();
+    return end >= now - NEAR && start <= now + NEAR;
   }
 }

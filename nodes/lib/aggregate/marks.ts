@@ -3,12 +3,20 @@ import type { PassingChunk, QueueCompanion } from '../store/companion';
 import { markRange, namesIn, rulesKey, rulesRange, stretchRange, type KeyRange } from '../store/keys';
 import type { Reach } from '../store/lanes';
 import type { Store, StoreOperation } from '../store/store';
-import { markOfAll, STRETCH, stretchStart, type Mark, type RuleMarks, type SeriesSet, type Stretch } from './mark';
+import {
+  markOfAll,
+  newStretch,
+  STRETCH,
+  stretchStart,
+  type Mark,
+  type RuleMarks,
+  type SeriesSet,
+  type Stretch,
+} from './mark';
 import { Marker, type MarkOptions } from './marker';
 import { MarkedSeries } from './marked-series';
 import { RuleBook } from './rule-book';
 import type { MarkedRule } from './rules';
-import { escapedMeasurement } from './scan';
 
 /** Stretches that are marked by hand in one batch. */
 const BATCH = 10_000;
@@ -89,21 +97,27 @@ export class Marks implements QueueCompanion {
     for (const [node, text] of rules) {
       if (this.#said.has(node)) continue;
       if (this.#complete && !this.#present.has(node)) this.#said.add(node);
-      else this.#rules.set(node, JSON.parse(text) as MarkedRule[]);
+      else this.#setRules(node, JSON.parse(text) as MarkedRule[]);
     }
     for (const marks of this.#rules.all()) marks.clear();
     this.#series.forgetAll();
     const operations: StoreOperation[] = [];
     const steady = this.#marker.steady();
+    const reaches = new Map<string, Reach>();
+    const reachOf = (bucket: string): Reach => {
+      const reach = reaches.get(bucket) ?? stored(bucket);
+      reaches.set(bucket, reach);
+      return reach;
+    };
     for (const { key, node, rule, start } of windows) {
       const marks = this.of(node).get(rule);
       if (marks === undefined) operations.push({ type: 'del', key });
-      else marks.add(markOfAll(start, stored(marks.rule.bucket), steady));
+      else marks.add(markOfAll(start, reachOf(marks.rule.bucket), steady));
     }
     for (const { key, node, rule, start, value } of stretches) {
       const marks = this.of(node).get(rule);
       if (marks === undefined) operations.push({ type: 'del', key });
-      else marks.stretches.set(start, { start, ...rangeOf(value), firstAt: steady, lastAt: steady });
+      else marks.stretches.set(start, { ...newStretch(start, steady), ...rangeOf(value) });
     }
     for (const node of this.#said)
       if (rules.get(node) !== this.#rules.text(node)) operations.push(this.#rulesOperation(node));
@@ -135,7 +149,7 @@ export class Marks implements QueueCompanion {
     this.#said.add(node);
     const before = this.of(node);
     const text = this.#rules.text(node);
-    this.#rules.set(node, rules);
+    this.#setRules(node, rules);
     const operations: StoreOperation[] = text === this.#rules.text(node) ? [] : [this.#rulesOperation(node)];
     for (const [id, marks] of before) {
       if (this.of(node).has(id)) continue;
@@ -160,8 +174,8 @@ export class Marks implements QueueCompanion {
     return this.#rules.of(node);
   }
 
-  needsDropped(origin: string): boolean {
-    return this.#rules.has(origin);
+  needsDropped(bucket: string): boolean {
+    return this.#rules.targets(bucket) !== undefined;
   }
 
   collect(arriving: readonly PassingChunk[], dropped: readonly PassingChunk[]): StoreOperation[] {
@@ -172,11 +186,11 @@ export class Marks implements QueueCompanion {
       // Results never mark a window themselves.
       if (rules === undefined || this.#rules.has(head.origin)) continue;
       this.#arrived += lines.length;
-      for (const [measurement, marks] of rules) this.#marker.touch(marks, measurement, lines, head, operations);
+      this.#marker.touch(rules, lines, head, operations);
     }
     for (const { head, lines } of dropped) {
-      for (const marks of this.#rules.targets(head.origin, head.bucket))
-        this.#marker.touch([marks], escapedMeasurement(marks.rule.measurement), lines, undefined, operations);
+      const rules = this.#rules.targets(head.bucket);
+      if (rules !== undefined) this.#marker.touch(rules, lines, undefined, operations);
     }
     return operations;
   }
@@ -210,17 +224,36 @@ export class Marks implements QueueCompanion {
   /**
    * Marks the windows of a stretch one by one, in its place.
    *
-   * @param oldest - earlier windows are left out: ms since 1970
-   * @returns the number of those that were left out
+   * @param oldest - earlier windows stay in the stretch: ms since 1970
    * @throws PackError `store-unavailable`
    */
-  async unfold(marks: RuleMarks, { start, from, to, firstAt }: Stretch, oldest: number): Promise<number> {
+  async unfold(marks: RuleMarks, stretch: Stretch, oldest: number): Promise<void> {
     const { every, bucket } = marks.rule;
-    const first = Math.max(from, Math.ceil(oldest / every) * every);
-    const operations = this.#marker.removeStretches(marks, [start]);
-    operations.push(...this.#marker.addWindows(marks, first, to, this.#stored(bucket), firstAt));
+    const first = Math.ceil(oldest / every) * every;
+    await this.#write(this.#marker.unfold(marks, stretch, first, this.#stored(bucket)));
+  }
+
+  /**
+   * Marks windows by their stretches, in their place.
+   *
+   * @param notBefore - the stretches are left alone until then: ms of the steady clock
+   * @throws PackError `store-unavailable`
+   */
+  async fold(marks: RuleMarks, windows: readonly Mark[], notBefore: number): Promise<void> {
+    const held = windows.filter((mark) => !mark.taken && this.#holds(marks, mark));
+    await this.#write(this.#marker.fold(marks, held, notBefore));
+  }
+
+  /**
+   * Windows and stretches are not marked any more, without having been computed.
+   *
+   * @throws PackError `store-unavailable`
+   */
+  async giveUp(marks: RuleMarks, windows: readonly Mark[], stretches: readonly Stretch[]): Promise<void> {
+    const operations = this.#marker.removeWindows(marks, windows);
+    const starts = stretches.map(({ start }) => start);
+    operations.push(...this.#marker.removeStretches(marks, starts));
     await this.#write(operations);
-    return (Math.min(first, to) - from) / every;
   }
 
   /** The windows are being computed from now on. Each of them is to be finished or given back. */
@@ -248,9 +281,10 @@ export class Marks implements QueueCompanion {
   }
 
   /** The windows were not computed. */
-  giveBack(taken: readonly TakenMark[]): void {
+  giveBack(marks: RuleMarks, taken: readonly TakenMark[]): void {
     for (const { mark, series } of taken) {
       mark.taken = false;
+      if (!this.#holds(marks, mark)) continue;
       mark.touched = true;
       if (series === undefined) this.#series.addAll(mark);
       else for (const one of series) this.#series.add(mark, one);
@@ -259,6 +293,11 @@ export class Marks implements QueueCompanion {
 
   #holds(marks: RuleMarks, mark: Mark): boolean {
     return this.of(marks.node).get(marks.rule.id) === marks && marks.windows.get(mark.start) === mark;
+  }
+
+  #setRules(node: string, rules: readonly MarkedRule[]): void {
+    this.#rules.set(node, rules);
+    this.#marker.shareAmong(this.#rules.all().length);
   }
 
   #stored(bucket: string): Reach {

@@ -1,7 +1,5 @@
 import type { SeriesSet } from './mark';
 
-/** Raw rows to read with one query, about. */
-const ROWS = 100_000;
 const WINDOWS = 1000;
 
 /** How many windows of a rule one query may read, so that an answer is neither tiny nor huge. */
@@ -11,12 +9,18 @@ export class RowEstimate {
   #ofOne: number | undefined;
   /** Lower after a query that failed: it may have asked too much. */
   #most = WINDOWS;
+  readonly #rows: number;
+
+  /** @param rows - raw rows to read with one query, about */
+  constructor(rows: number) {
+    this.#rows = rows;
+  }
 
   /** Of what is not known yet, one window tells how much there is to read. */
   most(series: SeriesSet): number {
     const rows = series === undefined ? this.#ofAll : (this.#ofOne ?? NaN) * series.size;
     if (rows === undefined || Number.isNaN(rows)) return 1;
-    return Math.min(this.#most, Math.max(1, Math.floor(ROWS / Math.max(1, rows))));
+    return Math.min(this.#most, Math.max(1, Math.floor(this.#rows / Math.max(1, rows))));
   }
 
   /**

@@ -2,11 +2,15 @@ import { RuleMarks } from './mark';
 import type { MarkedRule } from './rules';
 import { escapedMeasurement } from './scan';
 
+/** Rules by measurement, as lines have it. */
+export type RulesByMeasurement = ReadonlyMap<string, readonly RuleMarks[]>;
+
 /** The rules of all nodes that aggregate on one server, with the windows that are marked by them. */
 export class RuleBook {
   readonly #nodes = new Map<string, Map<string, RuleMarks>>();
-  /** By bucket, and by measurement as lines have it. */
-  readonly #sources = new Map<string, Map<string, RuleMarks[]>>();
+  /** By the bucket of the raw points, and by that of the results. */
+  #sources = new Map<string, Map<string, RuleMarks[]>>();
+  #targets = new Map<string, Map<string, RuleMarks[]>>();
 
   nodes(): string[] {
     return [...this.#nodes.keys()];
@@ -25,14 +29,14 @@ export class RuleBook {
     return Array.from(this.#nodes.values(), (rules) => [...rules.values()]).flat();
   }
 
-  /** The rules that aggregate a bucket, by measurement as lines have it. */
-  sources(bucket: string): ReadonlyMap<string, readonly RuleMarks[]> | undefined {
+  /** The rules that aggregate a bucket. */
+  sources(bucket: string): RulesByMeasurement | undefined {
     return this.#sources.get(bucket);
   }
 
-  /** The rules of a node whose results go into a bucket. */
-  targets(node: string, bucket: string): RuleMarks[] {
-    return [...this.of(node).values()].filter(({ rule }) => rule.into === bucket);
+  /** The rules whose results go into a bucket, of whichever node. */
+  targets(bucket: string): RulesByMeasurement | undefined {
+    return this.#targets.get(bucket);
   }
 
   /** Takes the rules of a node over; marks of rules that it had before stay. */
@@ -45,7 +49,8 @@ export class RuleBook {
     });
     if (rules.length === 0) this.#nodes.delete(node);
     else this.#nodes.set(node, new Map(marks));
-    this.#index();
+    this.#sources = this.#indexBy((rule) => rule.bucket);
+    this.#targets = this.#indexBy((rule) => rule.into);
   }
 
   /** The rules of a node as they are stored; undefined: it has none. */
@@ -60,14 +65,15 @@ export class RuleBook {
     return marked.length === 0 ? undefined : JSON.stringify(marked);
   }
 
-  #index(): void {
-    this.#sources.clear();
+  #indexBy(bucketOf: (rule: MarkedRule) => string): Map<string, Map<string, RuleMarks[]>> {
+    const index = new Map<string, Map<string, RuleMarks[]>>();
     for (const marks of this.all()) {
-      const { bucket, measurement } = marks.rule;
-      const ofBucket = this.#sources.get(bucket) ?? new Map<string, RuleMarks[]>();
-      this.#sources.set(bucket, ofBucket);
-      const name = escapedMeasurement(measurement);
+      const bucket = bucketOf(marks.rule);
+      const ofBucket = index.get(bucket) ?? new Map<string, RuleMarks[]>();
+      index.set(bucket, ofBucket);
+      const name = escapedMeasurement(marks.rule.measurement);
       ofBucket.set(name, [...(ofBucket.get(name) ?? []), marks]);
     }
+    return index;
   }
 }

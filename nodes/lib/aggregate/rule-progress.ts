@@ -14,22 +14,48 @@ function pause(): Pause {
   return { backoff: new Backoff(RETRY), until: 0 };
 }
 
+/** After this long without a drop, the next one is taken for the first again. */
+const DROPS_FORGOTTEN = 60_000;
+const DROPS = 'the queue is full and drops results';
+
 /** What is known of a rule beside its marks. Times in milliseconds of a clock that nobody sets. */
 export class RuleProgress {
-  readonly estimate = new RowEstimate();
+  readonly estimate: RowEstimate;
   /** Why its windows, or some of them, cannot be computed. */
   trouble: string | undefined;
   /** The start of the oldest window that waits: ms since 1970. */
   oldest: number | undefined;
   readonly #rule = pause();
   readonly #windows = pause();
-  /** Starts of windows that the server could not answer for, though it can be reached. */
+  readonly #drops = pause();
+  #dropped = 0;
+  /** Starts of windows that the server could not answer for, though it can be reached: the last tried last. */
   readonly #failed = new Set<number>();
   #newestFirst = true;
 
+  /** @param rows - raw rows to read with one query, about */
+  constructor(rows: number) {
+    this.estimate = new RowEstimate(rows);
+  }
+
   /** Whether the rule is to be left alone for now. */
   rests(now: number): boolean {
-    return now < this.#rule.until;
+    return now < Math.max(this.#rule.until, this.#drops.until);
+  }
+
+  /**
+   * The queue may have dropped results. To make more of them then would only drop others, and points of other nodes.
+   *
+   * @param dropped - results that were ever dropped
+   * @returns whether the rule is to be left alone for that
+   */
+  hasLost(dropped: number, now: number): boolean {
+    if (dropped === this.#dropped) return false;
+    if (now - this.#drops.until > DROPS_FORGOTTEN) this.#drops.backoff.reset();
+    this.#dropped = dropped;
+    this.#drops.until = now + this.#drops.backoff.next();
+    this.trouble = DROPS;
+    return true;
   }
 
   /** How many windows it has tried in vain, apart from the others. */
@@ -37,14 +63,19 @@ export class RuleProgress {
     return this.#failed.size;
   }
 
-  /** Parts due windows in those to compute now and those to try again, which must not keep the others waiting. */
+  /**
+   * Parts due windows in those to compute now, and those to try again: these must keep neither the others waiting nor each
+   * other, so the one that was tried last comes last.
+   */
   part(due: readonly Mark[], now: number): { due: Mark[]; again: Mark[] } {
-    const parts: { due: Mark[]; again: Mark[] } = { due: [], again: [] };
+    const again = new Map<number, Mark>();
+    const others: Mark[] = [];
     for (const mark of due) {
-      if (!this.#failed.has(mark.start)) parts.due.push(mark);
-      else if (now >= this.#windows.until) parts.again.push(mark);
+      if (this.#failed.has(mark.start)) again.set(mark.start, mark);
+      else others.push(mark);
     }
-    return parts;
+    if (now < this.#windows.until) return { due: others, again: [] };
+    return { due: others, again: [...this.#failed].flatMap((start) => again.get(start) ?? []) };
   }
 
   /** The newest is what somebody looks at, and the oldest has the least time left: they take turns to be the first. */
@@ -72,8 +103,17 @@ export class RuleProgress {
     const isOfWindows = error instanceof QueryError && (error.code === 'statement' || error.code === 'timeout');
     const rest = isOfWindows ? this.#windows : this.#rule;
     rest.until = now + rest.backoff.next();
-    if (isOfWindows) for (const { start } of group) this.#failed.add(start);
-    return isOfWindows;
+    if (!isOfWindows) return false;
+    for (const { start } of group) {
+      this.#failed.delete(start);
+      this.#failed.add(start);
+    }
+    return true;
+  }
+
+  /** These are not marked one by one any more. */
+  forget(group: readonly Mark[]): void {
+    for (const { start } of group) this.#failed.delete(start);
   }
 
   /** The rule had its turn, and nothing failed that stops all of it. */

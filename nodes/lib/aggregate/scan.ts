@@ -22,6 +22,16 @@ export function isOf(line: string, measurement: string): boolean {
   return next === COMMA || next === SPACE;
 }
 
+/** The measurement of a line, as it is written in it. */
+export function measurementOf(line: string): string {
+  for (let at = 0; at < line.length; at++) {
+    const code = line.charCodeAt(at);
+    if (code === BACKSLASH) at++;
+    else if (code === COMMA || code === SPACE) return line.slice(0, at);
+  }
+  return line;
+}
+
 /** A measurement as lines have it. */
 export function escapedMeasurement(measurement: string): string {
   return measurement.replace(/[, ]/g, '\\$&');

@@ -30,25 +30,25 @@ export class Share {
     this.#now = now;
   }
 
-  /** Whether the next piece may be computed. */
-  allows({ arrived, waiting }: Load): boolean {
+  /** @returns milliseconds until the next piece may be computed; 0: now */
+  rest({ arrived, waiting }: Load): number {
     const now = this.#now();
     if (now - this.#sampledAt >= SAMPLE) {
       this.#rate = ((arrived - this.#arrived) * 1000) / (now - this.#sampledAt);
       this.#arrived = arrived;
       this.#sampledAt = now;
     }
-    return now >= this.#restUntil || (waiting <= BUSY_WAITING && this.#rate <= BUSY_RATE);
+    const isBusy = waiting > BUSY_WAITING || this.#rate > BUSY_RATE;
+    return isBusy ? Math.max(0, this.#restUntil - now) : 0;
   }
 
   /**
    * A piece has been computed.
    *
-   * @param began - when
+   * @param milliseconds - that it took
    * @param waited - milliseconds that its points had waited
    */
-  took(began: number, waited: number): void {
-    const now = this.#now();
-    this.#restUntil = now + (now - began) * ((waited > PATIENCE ? LARGE_PART : PART) - 1);
+  took(milliseconds: number, waited: number): void {
+    this.#restUntil = this.#now() + milliseconds * ((waited > PATIENCE ? LARGE_PART : PART) - 1);
   }
 }

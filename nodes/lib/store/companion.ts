@@ -18,13 +18,13 @@ export interface QueueCompanion {
    * @throws PackError `store-unavailable`
    */
   load(store: Store, stored: (bucket: string) => Reach): Promise<void>;
-  /** Whether it must see the lines that a node has accepted when they are dropped, because the queue is full. */
-  needsDropped(origin: string): boolean;
+  /** Whether it must see the lines of a bucket that are dropped because the queue is full. */
+  needsDropped(bucket: string): boolean;
   /**
    * Called once for each batch that adds or drops chunks, right before it is handed to the store; what is returned goes
    * into it. If the batch fails, `load` is called before the next one.
    *
-   * @param dropped - of those nodes that it needs them of
+   * @param dropped - of those buckets that it needs them of
    */
   collect(arriving: readonly PassingChunk[], dropped: readonly PassingChunk[]): StoreOperation[];
 }

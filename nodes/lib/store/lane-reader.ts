@@ -1,4 +1,6 @@
 import { decodeChunk, type StoredChunk } from './chunk';
+import type { HeldChunk } from './commit';
+import type { PassingChunk } from './companion';
 import type { ChunkHead, Lane } from './lane';
 import type { Store } from './store';
 import { sequenceOf } from './keys';
@@ -54,13 +56,21 @@ function advance(lane: Lane, start: number, position: number): boolean {
   return true;
 }
 
-/** The lines of a held chunk. @throws PackError `store-unavailable` */
-export async function linesOf(store: Store, lane: Lane, { sequence }: ChunkHead): Promise<string[]> {
-  const key = lane.key(sequence);
-  const value = await store.get(key);
-  const chunk = value && decodeChunk(key, value);
-  if (chunk === undefined) throw store.distrust(`a chunk of bucket ${lane.bucket} is damaged`);
-  return chunk.lines();
+/**
+ * Held chunks with their lines.
+ *
+ * @throws PackError `store-unavailable`
+ */
+export async function linesOf(store: Store, held: readonly HeldChunk[]): Promise<PassingChunk[]> {
+  const chunks: PassingChunk[] = [];
+  for (const { lane, chunk: head } of held) {
+    const key = lane.key(head.sequence);
+    const value = await store.get(key);
+    const chunk = value && decodeChunk(key, value);
+    if (chunk === undefined) throw store.distrust(`a chunk of bucket ${lane.bucket} is damaged`);
+    chunks.push({ head, lines: chunk.lines() });
+  }
+  return chunks;
 }
 
 /** The oldest waiting chunk, if it is known. */

@@ -1,7 +1,7 @@
 import { PackError } from '../errors';
 import { StoredChunk, type Chunk } from './chunk';
 import { Commit, encodeAll, sumBytes, type HeldChunk } from './commit';
-import type { PassingChunk, QueueCompanion } from './companion';
+import type { QueueCompanion } from './companion';
 import { findLanes, storedIn } from './found-lanes';
 import { Intake } from './intake';
 import { PRIORITIES, type Priority } from './keys';
@@ -328,7 +328,11 @@ export class PointQueue {
       if (room.refused.length > 0) room.admitted = encodeAll(room.admitted.map(({ open }) => open));
       commit = new Commit(room.admitted, [...leaving, ...room.drops]);
       const arriving = room.admitted.map(({ head, open }) => ({ head, lines: open.lines }));
-      const dropped = await this.#linesNeeded(room.drops);
+      const needs = (chunk: ChunkHead): boolean => this.#companion?.needsDropped(chunk.bucket) ?? false;
+      const dropped = await linesOf(
+        this.#store,
+        room.drops.filter(({ chunk }) => needs(chunk)),
+      );
       // From here to the batch nothing may be awaited: what is collected says how the store will be after it.
       if (this.#companion && arriving.length + dropped.length > 0)
         commit.operations.push(...this.#companion.collect(arriving, dropped));
@@ -354,16 +358,6 @@ export class PointQueue {
     for (const { resolve } of removals) resolve();
     for (const bucket of new Set(room.admitted.map(({ head }) => head.bucket))) this.#available.call(bucket);
     this.#reportDrops(room.drops.map(({ chunk }) => chunk));
-  }
-
-  /** What the companion must see of the chunks that are dropped. */
-  async #linesNeeded(drops: readonly HeldChunk[]): Promise<PassingChunk[]> {
-    const needed: PassingChunk[] = [];
-    for (const { lane, chunk } of drops) {
-      if (!this.#companion?.needsDropped(chunk.origin)) continue;
-      needed.push({ head: chunk, lines: await linesOf(this.#store, lane, chunk) });
-    }
-    return needed;
   }
 
   /** After the store was opened again. */

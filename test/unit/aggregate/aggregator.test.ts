@@ -32,19 +32,22 @@ interface Rig {
   marks: Marks;
   aggregator: Aggregator;
   computed: () => number;
+  /** Turns that the rule has had, at least. */
+  rounds: () => number;
   /** Writes all that is queued to InfluxDB. */
   write: () => Promise<void>;
 }
 
-async function start(options: { busy?: boolean } = {}): Promise<Rig> {
+async function start(options: { busy?: boolean; interval?: number; steady?: () => number } = {}): Promise<Rig> {
   const clock: Clock = { now: START, steady: 0 };
   const now = (): number => clock.now;
-  const steady = (): number => clock.steady;
+  const steady = options.steady ?? ((): number => clock.steady);
   const influx = new FakeInflux();
   const marks = new Marks('s1', { now, steady });
   const queue = await openQueue(await openStore(tempDirectory('aggregator')), { companion: marks });
   const source = {
     marks,
+    mostResults: 50_000,
     left: (bucket: string) => queue.left(bucket),
     waiting: (bucket: string) => (options.busy && bucket === 'raw' ? 10_000 : queue.waiting(bucket)),
     accept: (bucket: string, line: string, stored: StoredCallback) => queue.accept(bucket, 'sensor', 'a', line, stored),
@@ -55,8 +58,17 @@ async function start(options: { busy?: boolean } = {}): Promise<Rig> {
     },
   };
   const listener = { computed: vi.fn(), expired: vi.fn(), unusable: vi.fn(), changed: vi.fn() };
-  const aggregator = new Aggregator({ node: 'a', source, grace: 0, listener, now, steady, interval: 1 });
+  const aggregator = new Aggregator({
+    node: 'a',
+    source,
+    grace: 0,
+    listener,
+    now,
+    steady,
+    interval: options.interval ?? 1,
+  });
   aggregator.setRules([RULE]);
+  const rounds = (): number => listener.changed.mock.calls.length;
   const write = async (): Promise<void> => {
     for (const bucket of queue.buckets()) {
       for (let chunks = await queue.take(bucket, 5000); chunks.length > 0; chunks = await queue.take(bucket, 5000)) {
@@ -65,7 +77,7 @@ async function start(options: { busy?: boolean } = {}): Promise<Rig> {
       }
     }
   };
-  return { clock, influx, queue, marks, aggregator, computed: () => aggregator.state().computed, write };
+  return { clock, influx, queue, marks, aggregator, computed: () => aggregator.state().computed, rounds, write };
 }
 
 const at = (time: number, series = 'm,d=a'): string => `${series} v=1 ${time}000000`;
@@ -122,6 +134,81 @@ it('computes the oldest and the newest window by turns while there is much else 
     order.push(starts.indexOf(Number(time)));
   }
   expect(order).toEqual([6, 0, 5, 1, 4, 2, 3]);
+  await aggregator.close(true);
+});
+
+it('uses its part of the time under load, and not one query a second', async () => {
+  const { influx, aggregator } = await start({ busy: true, interval: 100_000, steady: () => performance.now() });
+  influx.write(
+    'raw',
+    Array.from({ length: 20 }, (_, index) => at(START - (index + 1) * HOUR)),
+  );
+  expect(await aggregator.recompute(START - 20 * HOUR, START)).toBe(20 * 60);
+  await until('all is computed', () => aggregator.state().waiting === 0);
+  await aggregator.close(true);
+});
+
+it('loses no window to a clock that is ahead for a while', async () => {
+  const { clock, influx, queue, aggregator, computed, rounds, write } = await start();
+  clock.now += 1000 * DAYS;
+  await acceptAll(queue, [at(START - 3 * HOUR), at(START - 2 * HOUR), at(START + 1)]);
+  await write();
+  clock.steady += 30 * MINUTE;
+  const before = rounds();
+  await until('some rounds', () => rounds() > before + 5);
+  clock.now = START + HOUR;
+  await until('all is computed', () => computed() === 3);
+  expect(aggregator.state()).toMatchObject({ waiting: 0, expired: 0 });
+  await write();
+  expect(storedResults(influx, RULE)).toEqual(expectedResults(influx, RULE));
+  await aggregator.close(true);
+});
+
+it('gives windows up whose points have been too old for an hour, and says so', async () => {
+  const { clock, queue, aggregator, rounds, write } = await start();
+  await acceptAll(queue, [at(START - 401 * DAYS)]);
+  await write();
+  const before = rounds();
+  await until('some rounds', () => rounds() > before + 5);
+  expect(aggregator.state()).toMatchObject({ waiting: 1, expired: 0 });
+  clock.steady += HOUR;
+  await until('given up', () => aggregator.state().expired === 1);
+  expect(aggregator.state()).toMatchObject({ waiting: 0, computed: 0 });
+  await aggregator.close(true);
+});
+
+it('computes all other windows of a long back-fill when InfluxDB can answer for none of the older ones', async () => {
+  const { clock, influx, marks, aggregator, computed, write } = await start();
+  const healthy = 4000;
+  const broken = START - healthy * MINUTE;
+  const query = influx.query.bind(influx);
+  let isBroken = true;
+  influx.query = (bucket, statement, signal) => {
+    const from = Number(/time >= (\d+)000000 /.exec(statement)?.[1]);
+    if (isBroken && from < broken) throw new QueryError('statement', 'shard is broken');
+    return query(bucket, statement, signal);
+  };
+  influx.write(
+    'raw',
+    Array.from({ length: 160 }, (_, index) => at(START - (index + 1) * HOUR)),
+  );
+  const windows = 10_000;
+  expect(await aggregator.recompute(START - windows * MINUTE, START)).toBe(windows);
+  await until('all that can be is computed', async () => {
+    clock.steady += 1000;
+    await write();
+    return computed() >= healthy - 1000;
+  });
+  expect(aggregator.state().trouble).toBe('shard is broken');
+  expect(marks.of('a').get('minutes')?.windows.size).toBeLessThan(5000);
+  isBroken = false;
+  await until('all is computed', async () => {
+    clock.steady += 60_000;
+    await write();
+    return aggregator.state().waiting === 0;
+  });
+  await write();
+  expect(storedResults(influx, RULE)).toEqual(expectedResults(influx, RULE));
   await aggregator.close(true);
 });
 

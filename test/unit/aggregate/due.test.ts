@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
-import { dueStretch, dueWindows, groupsOf, oldestMarked } from '../../../nodes/lib/aggregate/due';
-import { markOfAll, RuleMarks, type Mark } from '../../../nodes/lib/aggregate/mark';
+import { dueStretches, dueWindows, groupsOf, isKept, oldestMarked } from '../../../nodes/lib/aggregate/due';
+import { markOfAll, newStretch, RuleMarks, type Mark } from '../../../nodes/lib/aggregate/mark';
 import { Share } from '../../../nodes/lib/aggregate/share';
 import { statementOf } from '../../../nodes/lib/aggregate/statement';
 
@@ -69,27 +69,51 @@ it('waits by a clock that nobody sets', () => {
 it('takes the oldest stretch to which no points come any more', () => {
   const marks = marksOf();
   const stretch = (start: number, lastAt: number): void => {
-    marks.stretches.set(start, { start, from: start, to: start + MINUTE, firstAt: lastAt, lastAt });
+    marks.stretches.set(start, { ...newStretch(start, lastAt), from: start, to: start + MINUTE });
   };
   stretch(0, NOW - 1000);
   stretch(50 * MINUTE, 0);
   stretch(10 * MINUTE, 0);
   stretch(99 * MINUTE, 0);
   const options = { now: NOW, steady: NOW, grace: 30_000, retention: 1000 * MINUTE, left: { event: 0, sensor: 0 } };
-  expect(dueStretch(marks, options)?.start).toBe(10 * MINUTE);
+  expect(dueStretches(marks, options).due?.start).toBe(10 * MINUTE);
   expect(oldestMarked(marks, options)).toBe(0);
   marks.stretches.clear();
   stretch(99 * MINUTE, 0);
-  expect(dueStretch(marks, options)).toBeUndefined();
+  expect(dueStretches(marks, options).due).toBeUndefined();
   expect(oldestMarked(marks, options)).toBeUndefined();
 });
 
-it('leaves windows alone whose points may not all be there any more', () => {
+it('leaves windows alone whose points may not all be there any more, and gives them up after an hour', () => {
   const marks = marksOf({ start: 0 }, { start: MINUTE }, { start: 2 * MINUTE });
+  marks.stretches.set(0, { ...newStretch(0, 0), from: -3 * MINUTE, to: MINUTE });
   const options = { now: NOW, steady: NOW, grace: 0, retention: 100 * MINUTE, left: { event: 0, sensor: 0 } };
-  const { due, expired } = dueWindows(marks, options);
-  expect(expired.map(({ start }) => start)).toEqual([0]);
-  expect(due.map(({ start }) => start)).toEqual([MINUTE, 2 * MINUTE]);
+  const look = (more: Partial<typeof options>): unknown[] => {
+    const { due, expired, whole } = dueWindows(marks, { ...options, ...more });
+    const stretches = dueStretches(marks, { ...options, ...more });
+    const starts = [due, expired].map((found) => found.map(({ start }) => start / MINUTE));
+    return [...starts, whole, stretches.due?.start, stretches.expired.length];
+  };
+  expect(look({})).toEqual([[1, 2], [], 2, undefined, 0]);
+  expect(look({ steady: NOW + 59 * MINUTE })).toEqual([[1, 2], [], 2, undefined, 0]);
+  expect(look({ steady: NOW + 60 * MINUTE })).toEqual([[1, 2], [0], 2, undefined, 1]);
+  // A clock that was ahead, and has been set right.
+  expect(look({ now: NOW + 1000 * MINUTE, steady: NOW + 61 * MINUTE })).toEqual([[], [0], 0, undefined, 1]);
+  expect(look({ now: NOW - MINUTE, steady: NOW + 62 * MINUTE })).toEqual([[0, 1, 2], [], 3, 0, 0]);
+  expect(look({ now: NOW + 1000 * MINUTE, steady: NOW + 63 * MINUTE })).toEqual([[], [], 0, undefined, 0]);
+});
+
+it('leaves a stretch alone until its time', () => {
+  const marks = marksOf();
+  marks.stretches.set(0, { ...newStretch(0, 0), from: 0, to: MINUTE, notBefore: NOW + 1 });
+  const options = { now: NOW, steady: NOW, grace: 0, retention: 1000 * MINUTE, left: { event: 0, sensor: 0 } };
+  expect(dueStretches(marks, options).due).toBeUndefined();
+  expect(dueStretches(marks, { ...options, steady: NOW + 1 }).due?.start).toBe(0);
+});
+
+it('knows whether a window can be computed before its points go', () => {
+  expect(isKept({ every: 5 * MINUTE, retention: 60 * MINUTE }, 53 * MINUTE)).toBe(true);
+  expect(isKept({ every: 5 * MINUTE, retention: 60 * MINUTE }, 54 * MINUTE)).toBe(false);
 });
 
 it('puts windows together that follow each other and are about the same series', () => {
@@ -137,21 +161,18 @@ it('takes a part of the time while many points come or wait, and a larger one wh
   const share = new Share(() => now);
   const busy = { arrived: 0, waiting: 10_000 };
   const idle = { arrived: 0, waiting: 0 };
-  expect(share.allows(busy)).toBe(true);
+  expect(share.rest(busy)).toBe(0);
   now = 100;
-  share.took(0, 0);
-  expect(share.allows(busy)).toBe(false);
-  expect(share.allows(idle)).toBe(true);
-  now = 1599;
-  expect(share.allows(busy)).toBe(false);
+  share.took(100, 0);
+  expect(share.rest(busy)).toBe(1500);
+  expect(share.rest(idle)).toBe(0);
   now = 1600;
-  expect(share.allows(busy)).toBe(true);
+  expect(share.rest(busy)).toBe(0);
   now = 1700;
-  share.took(1600, 3_600_000);
-  now = 1900;
-  expect(share.allows(busy)).toBe(true);
+  share.took(100, 3_600_000);
+  expect(share.rest(busy)).toBe(200);
   now = 2000;
-  share.took(1900, 0);
+  share.took(100, 0);
   now = 3000;
-  expect(share.allows({ arrived: 5000, waiting: 0 })).toBe(false);
+  expect(share.rest({ arrived: 5000, waiting: 0 })).toBe(500);
 });

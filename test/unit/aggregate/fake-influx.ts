@@ -15,8 +15,8 @@ export class FakeInflux implements QuerySource {
   readonly #rows = new Map<string, Map<string, StoredRow>>();
   /** Rows in a block. */
   blockRows = 3;
-  /** Whether an answer breaks off here. */
-  breaksOff = (): boolean => false;
+  /** Why an answer breaks off here, if it does. */
+  breaksOff = (): QueryError['code'] | undefined => undefined;
   queries: string[] = [];
 
   write(bucket: string, lines: readonly string[]): void {
@@ -58,7 +58,8 @@ export class FakeInflux implements QuerySource {
       for (let at = 0; at < rows.length; at += this.blockRows) {
         await new Promise(setImmediate);
         signal.throwIfAborted();
-        if (this.breaksOff()) throw new QueryError('unreachable', 'the answer breaks off');
+        const fault = this.breaksOff();
+        if (fault !== undefined) throw new QueryError(fault, 'the answer breaks off');
         const block = rows.slice(at, at + this.blockRows);
         yield {
           measurement,

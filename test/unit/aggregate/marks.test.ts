@@ -97,7 +97,7 @@ it('gives a mark that was not computed all its series back', async () => {
   const windows = marks.of('a').get('minute')?.windows;
   const taken = marks.take([...(windows?.values() ?? [])]);
   await accept(queue, at(1, 'm,d=b'));
-  marks.giveBack(taken);
+  marks.giveBack(ruleOf(marks, 'minute'), taken);
   expect(windows?.get(0)).toMatchObject({ series: new Set(['m,d=a', 'm,d=b']), taken: false, touched: true });
 });
 
@@ -146,13 +146,14 @@ it('marks the windows of results that the full queue drops once more', async () 
   const taken = marks.take([...rule.windows.values()]);
   await accept(queue, 'm,d=a v_mean=1 60000000000', { bucket: 'minutes', origin: 'a' });
   await marks.finish(rule, taken);
-  await accept(queue, 'm,d=a v_mean=1 120000000000', { bucket: 'elsewhere', origin: 'a' });
+  await accept(queue, 'm,d=a v_mean=1 120000000000', { bucket: 'elsewhere' });
   expect(startsOf(marks, 'minute')).toEqual([]);
   await acceptAll(
     queue,
     Array(5).fill('other,d=a text="a line that is so long that all the results must go" 0') as string[],
   );
-  expect(queue.totals('a')).toMatchObject({ dropped: 2, queuedPoints: 0 });
+  expect(queue.totals('a')).toMatchObject({ dropped: 1, queuedPoints: 0 });
+  expect(rule.dropped).toBe(1);
   expect(startsOf(marks, 'minute')).toEqual([60_000]);
   expect(rule.windows.get(60_000)).toMatchObject({ series: new Set(['m,d=a']), touched: true });
   // An hour's result was not dropped.
@@ -193,6 +194,14 @@ it('marks a year of seconds without holding them one by one', async () => {
   expect(again.count({ now: 1_700_001_000_000, grace: 0 })).toEqual({ waiting: 500, open: 500 });
 });
 
+it('marks the windows of dropped results of a node that was replaced by another one', async () => {
+  const { marks, queue } = await open(tempDirectory('marks'), { limitBytes: 100 });
+  marks.setRules('new', [MINUTE]);
+  await accept(queue, 'm,d=a v_mean=1 60000000000', { bucket: 'minutes', origin: 'old' });
+  await accept(queue, `other,d=a text="${'x'.repeat(80)}" 0`);
+  expect(startsOf(marks, 'minute', 'new')).toEqual([60_000]);
+});
+
 it('unfolds a stretch into its windows, but for those that are too old', async () => {
   const directory = tempDirectory('marks');
   const { marks, queue } = await open(directory);
@@ -202,13 +211,58 @@ it('unfolds a stretch into its windows, but for those that are too old', async (
   const [stretch] = rule.stretches.values();
   if (stretch === undefined) throw new Error('no stretch');
   await accept(queue, at(0));
-  expect(await marks.unfold(rule, stretch, 990 * 60_000 - 1)).toBe(990);
-  expect(rule.stretches.size).toBe(0);
+  await marks.unfold(rule, stretch, 990 * 60_000 - 1);
+  expect([...rule.stretches.values()]).toMatchObject([{ from: 0, to: 990 * 60_000 }]);
   expect(startsOf(marks, 'minute')).toEqual([0, ...Array.from({ length: 10 }, (_, index) => (990 + index) * 60_000)]);
   expect(rule.windows.get(990 * 60_000)).toMatchObject({ series: undefined, before: { event: 0, sensor: 1 } });
   await closeAll();
   const after = ruleOf((await open(directory)).marks, 'minute');
-  expect([after.windows.size, after.stretches.size]).toEqual([11, 0]);
+  expect(after.windows.size).toBe(11);
+  expect([...after.stretches.values()]).toMatchObject([{ from: 0, to: 990 * 60_000 }]);
+});
+
+it('folds windows into their stretches, and gives up what it is told to', async () => {
+  const directory = tempDirectory('marks');
+  const { marks, queue } = await open(directory);
+  marks.setRules('a', [MINUTE]);
+  const rule = ruleOf(marks, 'minute');
+  await acceptAll(queue, [at(998 * 60_000), at(999 * 60_000), at(1000 * 60_000), at(1500 * 60_000)]);
+  await marks.fold(rule, [...rule.windows.values()].slice(0, 3), 5000);
+  expect(startsOf(marks, 'minute')).toEqual([1500 * 60_000]);
+  const [first, second] = [...rule.stretches.values()];
+  expect(first).toMatchObject({ from: 998 * 60_000, to: 1000 * 60_000, notBefore: 5000 });
+  expect(second).toMatchObject({ from: 1000 * 60_000, to: 1001 * 60_000, notBefore: 5000 });
+  await marks.giveUp(rule, [...rule.windows.values()], [...rule.stretches.values()].slice(0, 1));
+  await closeAll();
+  const after = ruleOf((await open(directory)).marks, 'minute');
+  expect([after.windows.size, [...after.stretches.keys()]]).toEqual([0, [1000 * 60_000]]);
+});
+
+it('shares the memory for marks among the rules', async () => {
+  const { marks, queue } = await open(tempDirectory('marks'));
+  const many = Array.from({ length: 2000 }, (_, index) => ({ ...MINUTE, id: `r${index}`, measurement: `m${index}` }));
+  marks.setRules('a', many);
+  await acceptAll(
+    queue,
+    Array.from({ length: 300 }, (_, index) => at(index * 60_000, 'm7,d=a')),
+  );
+  const { windows, stretches } = ruleOf(marks, 'r7');
+  expect([windows.size, stretches.size]).toEqual([100, 1]);
+});
+
+it('remembers no more series than it may, however they come', async () => {
+  const { marks, queue } = await open(tempDirectory('marks'));
+  marks.setRules('a', [MINUTE]);
+  const windows = 3000;
+  for (let device = 0; device < 40; device++) {
+    await acceptAll(
+      queue,
+      Array.from({ length: windows }, (_, index) => at(index * 60_000, `m,d=d${device}`)),
+    );
+  }
+  const rule = ruleOf(marks, 'minute');
+  const remembered = [...rule.windows.values()].reduce((sum, { series }) => sum + (series?.size ?? 0), 0);
+  expect(remembered).toBeLessThanOrEqual(100_000);
 });
 
 it('marks stretches when many windows are marked, but never the one that is now', async () => {

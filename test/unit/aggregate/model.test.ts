@@ -41,9 +41,9 @@ async function play(seed: number): Promise<void> {
   const below = (limit: number): number => Math.floor(random() * limit);
   const directory = tempDirectory('aggregate');
   const influx = new FakeInflux();
-  influx.breaksOff = () => below(40) === 0;
+  influx.breaksOff = () => (['unreachable', 'timeout', 'statement'] as const)[below(100)];
   let clock = START;
-  /** Somebody sets the clock back, and right again. */
+  /** Somebody sets the clock back, or ahead, and right again. */
   let setBack = 0;
   const now = (): number => clock - setBack;
   const steady = (): number => clock;
@@ -63,6 +63,7 @@ async function play(seed: number): Promise<void> {
     const queue = await openQueue(await openStore(directory), { companion: marks, chunkLines: 5, limitBytes });
     const source = {
       marks,
+      mostResults: 50_000,
       left: (bucket: string) => queue.left(bucket),
       waiting: (bucket: string) => queue.waiting(bucket),
       accept: (bucket: string, line: string, stored: StoredCallback) =>
@@ -76,7 +77,7 @@ async function play(seed: number): Promise<void> {
       grace: 2000,
       listener,
       now,
-      steady: now,
+      steady,
       interval: 1,
     });
     // Not always at once: the rules of last time must do until then.
@@ -143,7 +144,7 @@ async function play(seed: number): Promise<void> {
     else if (dice < 35) void acceptSome(30);
     else if (dice < 60) await writeSome(1 + below(60));
     else if (dice < 79) clock += below(20_000);
-    else if (dice < 81) setBack = below(2) * below(5 * HOUR);
+    else if (dice < 81) setBack = below(2) * (below(2) ? below(5 * HOUR) : -below(2000 * HOUR));
     else if (dice < 95) await goOn();
     else await restart(below(4) > 0);
     if (life.crashed) await restart(true);
@@ -152,7 +153,7 @@ async function play(seed: number): Promise<void> {
   life.batchesLeft = Infinity;
   setBack = 0;
   limitBytes = 1e9;
-  influx.breaksOff = () => false;
+  influx.breaksOff = () => undefined;
   await restart(false);
   life.batchesLeft = Infinity;
   const finish = clock + 3 * HOUR;

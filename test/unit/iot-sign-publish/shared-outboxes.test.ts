@@ -1,3 +1,4 @@
+import { EventEmitter, once } from 'node:events';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { attachUser, outboxOf, releaseOutbox } from '../../../nodes/iot-sign-publish/shared-outboxes';
 import type { Outbox } from '../../../nodes/lib/action/outbox';
@@ -134,15 +135,21 @@ test('what was left by a node that is gone is kept for a day', async () => {
 test('an action that is being stored during a deploy is there after it', async () => {
   const before = start('broker-1', 'node');
   await before.outbox.create(action('first'));
+  // The disk is slow: the deploy comes while it is at work.
+  const disk = new EventEmitter();
   interceptBatches(async ({ apply }) => {
-    // A slow disk.
-    await new Promise((resolve) => setTimeout(resolve, 100));
+    const free = once(disk, 'free');
+    disk.emit('busy');
+    await free;
     await apply();
   });
+  const busy = once(disk, 'busy');
   const creating = before.outbox.create(action('second'));
-  await Promise.resolve().then(() => Promise.resolve());
-  await new Promise((resolve) => setImmediate(resolve));
-  await releaseOutbox('broker-1', 'node', false);
+  await busy;
+  const releasing = releaseOutbox('broker-1', 'node', false);
+  vi.restoreAllMocks();
+  disk.emit('free');
+  await releasing;
   const { outbox, user } = start('broker-1', 'node');
   await creating;
   await outbox.create(action('third'));
