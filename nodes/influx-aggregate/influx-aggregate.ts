@@ -2,7 +2,8 @@ import type { Node, NodeAPI } from 'node-red';
 import type { InfluxServerNode } from '../influx-server/influx-server';
 import { runningRegistry, type IotRegistryNode } from '../iot-registry/iot-registry';
 import type { AggregatorListener } from '../lib/aggregate/aggregator';
-import { rulesOf } from '../lib/aggregate/rules';
+import { isKept } from '../lib/aggregate/due';
+import { rulesOf, type Rule } from '../lib/aggregate/rules';
 import { PackError } from '../lib/errors';
 import { configNode } from '../lib/runtime/config-nodes';
 import { tally } from '../lib/runtime/counters';
@@ -50,16 +51,26 @@ export default function register(RED: NodeAPI): void {
     const seconds = Number(config.grace);
     const grace = config.grace === '' || !(seconds >= 0) ? DEFAULT_GRACE : seconds;
     const aggregator = delivery.aggregator(this.id, grace * 1000, listener);
+    let tooShort: Rule | undefined;
     const runtime = new MessageNode(RED, this, {
       rejectedOutput: PROGRESS_OUTPUT,
-      view: () =>
-        registryNode.registry
-          ? aggregateView(aggregator.state(), (name, values) => text(`status.${name}`, values))
-          : { intent: 'misconfigured', text: text('status.registry') },
+      view: () => {
+        if (!registryNode.registry) return { intent: 'misconfigured', text: text('status.registry') };
+        if (tooShort) return { intent: 'misconfigured', text: text('status.grace', { bucket: tooShort.bucket }) };
+        return aggregateView(aggregator.state(), (name, values) => text(`status.${name}`, values));
+      },
     });
     // Without a running registry, the rules of last time stay.
     const takeRules = (): void => {
-      if (registryNode.registry) aggregator.setRules(rulesOf(registryNode.registry));
+      if (registryNode.registry) {
+        const rules = rulesOf(registryNode.registry);
+        tooShort = rules.find((rule) => !isKept(rule, grace * 1000));
+        if (tooShort) {
+          const { measurement, bucket } = tooShort;
+          log.say('grace', text('report.grace', { measurement, bucket }));
+        }
+        aggregator.setRules(rules);
+      }
       runtime.status.touch();
     };
     takeRules();

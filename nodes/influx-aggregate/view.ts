@@ -6,7 +6,7 @@ type Translate = (name: string, values?: Record<string, string>) => string;
 
 /** The status that tells an operator most: what is broken, then what is waiting. */
 export function aggregateView(state: AggregationState, text: Translate): StatusView {
-  const { trouble, waiting, oldest, open, computed } = state;
+  const { trouble, waiting, oldest, open, computed, expired } = state;
   const windows = count(waiting);
   if (trouble !== undefined)
     return { intent: 'trouble', text: text('trouble', { reason: shortened(trouble), windows }) };
@@ -19,6 +19,7 @@ export function aggregateView(state: AggregationState, text: Translate): StatusV
     return { intent: 'working', text: since };
   }
   if (computed + open === 0) return { intent: 'idle', text: text('nothing') };
+  if (expired > 0) return { intent: 'ok', text: text('up-to-date-but', { windows: count(expired) }) };
   return { intent: 'ok', text: text('up-to-date') };
 }
 

@@ -40,6 +40,7 @@ it('says what is broken, then what is waiting', () => {
   const view = (state: Partial<AggregationState>): object =>
     aggregateView({ ...STATE, ...state }, (text, values) => [text, ...Object.values(values ?? {})].join(' '));
   expect(view({})).toEqual({ intent: 'ok', text: 'up-to-date' });
+  expect(view({ expired: 1200 })).toEqual({ intent: 'ok', text: 'up-to-date-but 1,200' });
   expect(view({ open: 0, computed: 0 })).toEqual({ intent: 'idle', text: 'nothing' });
   expect(view({ waiting: 1 })).toEqual({ intent: 'working', text: 'one-window' });
   expect(view({ waiting: 1200 })).toEqual({ intent: 'working', text: 'windows 1,200' });
