@@ -132,9 +132,10 @@ export class Aggregator {
     let trouble: string | undefined;
     for (const { marks, progress } of this.#work()) {
       const count = marks.count(time);
-      waiting += count.waiting;
+      waiting += Math.max(0, count.waiting - progress.old);
       open += count.open;
-      if (count.waiting > 0 && progress.oldest !== undefined) oldest = Math.min(progress.oldest, oldest ?? Infinity);
+      if (count.waiting > progress.old && progress.oldest !== undefined)
+        oldest = Math.min(progress.oldest, oldest ?? Infinity);
       trouble ??= progress.trouble;
     }
     const [computed, expired, unusable] = [this.#computed, this.#expired, this.#unusable];
@@ -282,6 +283,7 @@ export class Aggregator {
       windows = dueWindows(marks, options);
     }
     progress.oldest = oldestMarked(marks, options);
+    progress.old = windows.old + stretches.old;
     const parts = progress.part(windows.due, options.steady);
     const groups = groupsOf(parts.due, rule.every, (series) => progress.estimate.most(series));
     return [...progress.order(groups), ...parts.again.map((mark) => [mark])];

@@ -26,6 +26,8 @@ export interface DueWindows {
   expired: Mark[];
   /** Windows that have ended and whose points are all kept, due or not. */
   whole: number;
+  /** Windows that would be expired, if it were sure that the clock is right. */
+  old: number;
 }
 
 export interface DueStretches {
@@ -33,6 +35,8 @@ export interface DueStretches {
   due: Stretch | undefined;
   /** As of windows. */
   expired: Stretch[];
+  /** Windows in them, as {@link DueWindows.old}. */
+  old: number;
 }
 
 /** Whether the windows of a rule can be computed at all before their first points go. */
@@ -48,10 +52,11 @@ export function oldestWhole({ now, retention }: { now: number; retention: number
 /** Which of the marked windows can be computed now. */
 export function dueWindows({ rule, windows }: RuleMarks, options: DueOptions): DueWindows {
   const oldest = oldestWhole(options);
-  const found: DueWindows = { due: [], expired: [], whole: 0 };
+  const found: DueWindows = { due: [], expired: [], whole: 0, old: 0 };
   for (const mark of windows.values()) {
     const isOld = mark.start < oldest;
     if (isExpired(mark, isOld, options) && !mark.taken) found.expired.push(mark);
+    else if (isOld && hasEnded(mark.start, rule.every, options)) found.old++;
     if (isOld || !hasEnded(mark.start, rule.every, options)) continue;
     found.whole++;
     if (!mark.taken && isSettled(mark, options) && isWritten(mark, options.left)) found.due.push(mark);
@@ -63,10 +68,11 @@ export function dueWindows({ rule, windows }: RuleMarks, options: DueOptions): D
 /** Which stretch is to be marked window by window now. */
 export function dueStretches({ rule, stretches }: RuleMarks, options: DueOptions): DueStretches {
   const oldest = oldestWhole(options);
-  const found: DueStretches = { due: undefined, expired: [] };
+  const found: DueStretches = { due: undefined, expired: [], old: 0 };
   for (const stretch of stretches.values()) {
     const isOld = stretch.to - rule.every < oldest;
     if (isExpired(stretch, isOld, options)) found.expired.push(stretch);
+    else if (isOld) found.old += (stretch.to - stretch.from) / rule.every;
     if (isOld || options.steady < stretch.notBefore || !isSettled(stretch, options)) continue;
     if (!hasEnded(stretch.from, rule.every, options)) continue;
     if (found.due === undefined || stretch.start < found.due.start) found.due = stretch;
@@ -81,14 +87,14 @@ function isExpired(marked: Mark | Stretch, isOld: boolean, { steady }: DueOption
   return marked.oldSince !== undefined && steady - marked.oldSince >= GIVE_UP;
 }
 
-/** The start of the oldest window that has ended and is still marked: ms since 1970. */
+/** The start of the oldest window that has ended and is to be computed: ms since 1970. */
 export function oldestMarked({ rule, windows, stretches }: RuleMarks, time: Time): number | undefined {
   let oldest: number | undefined;
   const look = (start: number): void => {
     if ((oldest === undefined || start < oldest) && hasEnded(start, rule.every, time)) oldest = start;
   };
-  for (const start of windows.keys()) look(start);
-  for (const { from } of stretches.values()) look(from);
+  for (const { start, oldSince } of windows.values()) if (oldSince === undefined) look(start);
+  for (const { from, oldSince } of stretches.values()) if (oldSince === undefined) look(from);
   return oldest;
 }
 

@@ -25,6 +25,8 @@ export class RuleProgress {
   trouble: string | undefined;
   /** The start of the oldest window that waits: ms since 1970. */
   oldest: number | undefined;
+  /** Windows that are still marked, but too old to be computed. */
+  old = 0;
   readonly #rule = pause();
   readonly #windows = pause();
   readonly #drops = pause();

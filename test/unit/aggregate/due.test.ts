@@ -89,18 +89,18 @@ it('leaves windows alone whose points may not all be there any more, and gives t
   marks.stretches.set(0, { ...newStretch(0, 0), from: -3 * MINUTE, to: MINUTE });
   const options = { now: NOW, steady: NOW, grace: 0, retention: 100 * MINUTE, left: { event: 0, sensor: 0 } };
   const look = (more: Partial<typeof options>): unknown[] => {
-    const { due, expired, whole } = dueWindows(marks, { ...options, ...more });
+    const { due, expired, whole, old } = dueWindows(marks, { ...options, ...more });
     const stretches = dueStretches(marks, { ...options, ...more });
     const starts = [due, expired].map((found) => found.map(({ start }) => start / MINUTE));
-    return [...starts, whole, stretches.due?.start, stretches.expired.length];
+    return [...starts, whole, old, stretches.due?.start, stretches.expired.length, stretches.old];
   };
-  expect(look({})).toEqual([[1, 2], [], 2, undefined, 0]);
-  expect(look({ steady: NOW + 59 * MINUTE })).toEqual([[1, 2], [], 2, undefined, 0]);
-  expect(look({ steady: NOW + 60 * MINUTE })).toEqual([[1, 2], [0], 2, undefined, 1]);
+  expect(look({})).toEqual([[1, 2], [], 2, 1, undefined, 0, 4]);
+  expect(look({ steady: NOW + 59 * MINUTE })).toEqual([[1, 2], [], 2, 1, undefined, 0, 4]);
+  expect(look({ steady: NOW + 60 * MINUTE })).toEqual([[1, 2], [0], 2, 0, undefined, 1, 0]);
   // A clock that was ahead, and has been set right.
-  expect(look({ now: NOW + 1000 * MINUTE, steady: NOW + 61 * MINUTE })).toEqual([[], [0], 0, undefined, 1]);
-  expect(look({ now: NOW - MINUTE, steady: NOW + 62 * MINUTE })).toEqual([[0, 1, 2], [], 3, 0, 0]);
-  expect(look({ now: NOW + 1000 * MINUTE, steady: NOW + 63 * MINUTE })).toEqual([[], [], 0, undefined, 0]);
+  expect(look({ now: NOW + 1000 * MINUTE, steady: NOW + 61 * MINUTE })).toEqual([[], [0], 0, 2, undefined, 1, 0]);
+  expect(look({ now: NOW - MINUTE, steady: NOW + 62 * MINUTE })).toEqual([[0, 1, 2], [], 3, 0, 0, 0, 0]);
+  expect(look({ now: NOW + 1000 * MINUTE, steady: NOW + 63 * MINUTE })).toEqual([[], [], 0, 3, undefined, 0, 4]);
 });
 
 it('leaves a stretch alone until its time', () => {
