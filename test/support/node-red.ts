@@ -169,7 +169,8 @@ export async function startNodeRed(options: NodeRedOptions): Promise<NodeRed> {
         return answers.every(({ ok, status }) => ok || status === 401);
       },
     });
-    if (options.flows) await waitForLog(/Started flows|Waiting for missing types|Flows stopped/);
+    // Of an empty flow too: a deploy that is made before would take this line for its own.
+    await waitForLog(/Started flows|Waiting for missing types|Flows stopped/);
   };
   const waitForLog = async (pattern: RegExp, since = 0): Promise<string> => {
     const match = await until(

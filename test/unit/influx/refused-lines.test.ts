@@ -195,6 +195,37 @@ describe('findRefused', () => {
     expect(requests).toBeLessThan(40);
   });
 
+  test('lines of one point keep their order, though only one of them is suspected', async () => {
+    // In the later shard the integer is right: the line is a suspect by its looks alone.
+    const isConflict = (line: string): boolean => line.includes('f=7i') && line.endsWith(` ${10 * HOUR}`);
+    const fields = new Map<string, string>();
+    const write = (lines: readonly string[]): Promise<Verdict> => {
+      const bad = lines.filter(isConflict);
+      for (const line of lines) {
+        const { tags, time } = parseLine(line);
+        const [, text = ''] = line.split(' ');
+        if (bad.includes(line)) continue;
+        for (const field of text.split(',')) fields.set(`${tags['d'] ?? ''} ${time} ${field[0] ?? ''}`, field);
+      }
+      const text =
+        'field type conflict: input field "f" on measurement "m" is type integer, already exists as type float';
+      return Promise.resolve(
+        bad.length === 0
+          ? { kind: 'written' }
+          : { kind: 'partly-written', reason: `partial write: ${text} dropped=${bad.length}` },
+      );
+    };
+    const lines = [
+      `m,d=1 f=7i,g=1i ${20 * HOUR}`,
+      `m,d=1 g=2i ${20 * HOUR}`,
+      `m,d=2 f=7i ${10 * HOUR}`,
+      ...goodLines(10),
+    ];
+    const found = await findRefused(lines, await write(lines), write);
+    expect(found.map(({ index }) => index)).toEqual([2]);
+    expect(fields.get(`1 ${20 * HOUR} g`)).toBe('g=2i');
+  });
+
   test('of several lines for one point the last one still counts', async () => {
     const fake = new Fake();
     const lines = ['m,d=1 f=1.5 5', 'm,d=1 g=2i,f=3.5 5', 'm,d=1 f=7i 5', 'm,d=1 f=4.5 5', ...goodLines(10)];

@@ -164,6 +164,24 @@ describe('Writer', () => {
     expect(server.requests).toHaveLength(1);
   });
 
+  test.each([
+    ['waits on where the server has said how long', 1000, 1],
+    ['is tried at once where it has not', undefined, 2],
+  ])('when another bucket recovers, a bucket %s', async (_, retryAfter, requests) => {
+    server.script = () => ({ kind: 'retry', reason: 'busy', ...(retryAfter !== undefined && { retryAfter }) });
+    startWriter({ ...QUICK, retry: { first: 1_000_000, longest: 1_000_000 } });
+    await accept(lines(1));
+    await until('it waits', () => writer.states().get('raw')?.state === 'retrying');
+    server.script = () => ({ kind: 'retry', reason: 'away', retryAfter: 0.001 });
+    await accept(lines(1, 'other'), 'events');
+    await until('the other one waits too', () => writer.states().get('events')?.state === 'retrying');
+    server.script = () => ({ kind: 'written' });
+    await until('the other one is idle', () => writer.states().get('events')?.state === 'idle');
+    if (requests > 1) await untilQueued(0);
+    expect(server.requests.filter(({ bucket }) => bucket === 'raw')).toHaveLength(requests);
+    expect(writer.states().get('raw')?.state).toBe(requests > 1 ? 'idle' : 'retrying');
+  });
+
   test('holds the points of a bucket that needs an operator, while another bucket flows', async () => {
     let isMissing = true;
     server.script = (bucket) =>
