@@ -1,8 +1,5 @@
 import type { NodeDef } from 'node-red';
 
-/** 64 KiB; a signed message of a sensor has a few hundred bytes. */
-export const DEFAULT_MAX_BYTES = 65_536;
-
 /** The options of `hmac-verify`, as the editor stores them in the flow. */
 export interface HmacVerifyConfig extends NodeDef {
   /** Version of these options, for migrations. */

@@ -3,7 +3,8 @@ import type { FlowNodeDefinition } from '../lib/editor/node-definition';
 import { addStyle } from '../lib/editor/style';
 import { translate } from '../lib/editor/translate';
 import { isWholeNumber, validator } from '../lib/editor/validators';
-import { DEFAULT_MAX_BYTES, type HmacVerifyConfig } from './config';
+import { DEFAULT_MAXIMUM_BYTES } from '../lib/protocol/limits';
+import type { HmacVerifyConfig } from './config';
 
 /** MQTT carries no more in one message. */
 const MOST_BYTES = 268_435_455;
@@ -21,7 +22,7 @@ RED.nodes.registerType('hmac-verify', {
     registry: { value: '', type: 'iot-registry', required: true, label: translate('hmac-verify.label.registry') },
     keyring: { value: '', type: 'iot-keyring', required: true, label: translate('hmac-verify.label.keyring') },
     maxBytes: {
-      value: DEFAULT_MAX_BYTES,
+      value: DEFAULT_MAXIMUM_BYTES,
       label: translate('hmac-verify.label.maxBytes'),
       validate: validator((value) =>
         isWholeNumber(value, 1, MOST_BYTES) ? undefined : translate('hmac-verify.error.maxBytes', { most: MOST_BYTES }),

@@ -2,11 +2,12 @@ import type { Node, NodeAPI } from 'node-red';
 import { keysInForce, type IotKeyringNode } from '../iot-keyring/iot-keyring';
 import { runningRegistry, type IotRegistryNode } from '../iot-registry/iot-registry';
 import { PackError } from '../lib/errors';
+import { DEFAULT_MAXIMUM_BYTES } from '../lib/protocol/limits';
 import { checkView } from '../lib/runtime/check-view';
 import { configNode } from '../lib/runtime/config-nodes';
 import { MessageNode } from '../lib/runtime/message-node';
 import { serveMetrics } from '../lib/runtime/metrics';
-import { DEFAULT_MAX_BYTES, type HmacVerifyConfig } from './config';
+import type { HmacVerifyConfig } from './config';
 import { Verifier } from './verify';
 
 const REJECTED_OUTPUT = 1;
@@ -30,7 +31,7 @@ export default function register(RED: NodeAPI): void {
     const verifier = new Verifier({
       registry: () => runningRegistry(registryNode),
       keyring: { keysFor: (device) => keysInForce(keyringNode).keysFor(device) },
-      maxBytes: Number(config.maxBytes) || DEFAULT_MAX_BYTES,
+      maxBytes: Number(config.maxBytes) || DEFAULT_MAXIMUM_BYTES,
     });
     runtime.onPacedInput((message, send, done) => {
       message.received = message.payload;

@@ -1,5 +1,6 @@
-import { HOURS, isDay, startOf, type TimeRange } from '../lib/backup/days';
+import type { TimeRange } from '../lib/backup/days';
 import { PackError } from '../lib/errors';
+import { momentOf, type RangeEnd } from '../lib/moment';
 
 const NAMES = ['backup', 'verify', 'restore', 'list'] as const;
 export type CommandName = (typeof NAMES)[number];
@@ -47,7 +48,7 @@ export function commandOf(message: CommandMessage, text: Translate): Command {
   const name = NAMES.find((each) => each === message.payload);
   if (!name) throw new PackError('backup-failed', text('command'));
   const { confirm } = message;
-  const range = { from: momentOf(message, 'from', text), to: momentOf(message, 'to', text) };
+  const range = { from: endOf(message, 'from', text), to: endOf(message, 'to', text) };
   if (range.from !== undefined && range.to !== undefined && range.from >= range.to) {
     throw new PackError('backup-failed', text('range'));
   }
@@ -91,24 +92,10 @@ function optional<K extends 'bucket' | 'into' | 'copiesOf'>(
   return { [name]: value } as Record<K, string>;
 }
 
-const DIGITS = /^-?[0-9]{1,19}$/;
-const ZONED = /^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]+(?:Z|[+-][0-9]{2}:?[0-9]{2})$/;
-
-/**
- * Nanoseconds since 1970. A day is meant from its start to its end, so as `to` it is included. Digits are nanoseconds, as
- * everywhere in InfluxDB; a number or a Date is what JavaScript takes it for.
- */
-function momentOf(message: CommandMessage, name: 'from' | 'to', text: Translate): bigint | undefined {
-  const value = message[name];
-  if (value === undefined || value === null || value === '') return undefined;
-  if (typeof value === 'bigint') return value;
-  if (typeof value === 'string') {
-    if (isDay(value)) return startOf(value, name === 'from' ? 0 : HOURS);
-    if (DIGITS.test(value)) return BigInt(value);
+function endOf(message: CommandMessage, name: RangeEnd, text: Translate): bigint | undefined {
+  try {
+    return momentOf(message[name], name);
+  } catch {
+    throw new PackError('backup-failed', text('moment', { name }));
   }
-  const isMoment =
-    typeof value === 'number' || value instanceof Date || (typeof value === 'string' && ZONED.test(value));
-  const milliseconds = isMoment ? new Date(value).getTime() : NaN;
-  if (Number.isNaN(milliseconds)) throw new PackError('backup-failed', text('moment', { name }));
-  return BigInt(milliseconds) * 1_000_000n;
 }

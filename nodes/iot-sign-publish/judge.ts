@@ -1,15 +1,13 @@
 import { Verifier, type VerifyCode } from '../hmac-verify/verify';
 import type { KeySource } from '../iot-keyring/keyring';
 import type { JudgedAnswer, ReceivedAnswer } from '../lib/action/users';
+import { DEFAULT_MAXIMUM_BYTES } from '../lib/protocol/limits';
 import type { Registry } from '../lib/registry/registry';
 
 /** Why an answer changes nothing. */
 export type AnswerCode = VerifyCode | 'unregistered' | 'retained' | 'not-an-answer' | 'repeated' | 'unknown-action';
 
 export type AnswerVerdict = ({ ok: true } & JudgedAnswer) | { ok: false; code: AnswerCode; reason: string };
-
-/** An answer is an id and a time: more would be something else. */
-const MAXIMUM_BYTES = 65_536;
 
 export interface JudgeOptions {
   registry: () => Registry;
@@ -25,7 +23,7 @@ export class AnswerJudge {
 
   constructor(options: JudgeOptions) {
     this.#registry = options.registry;
-    this.#verifier = new Verifier({ ...options, maxBytes: MAXIMUM_BYTES });
+    this.#verifier = new Verifier({ ...options, maxBytes: DEFAULT_MAXIMUM_BYTES });
   }
 
   judge({ topic, bytes, isRetained }: ReceivedAnswer): AnswerVerdict {

@@ -1,13 +1,11 @@
 import type { FieldValue, Point } from '../point';
+import { isBeyondLastTime } from '../protocol/timestamp';
 import { integerDigits, literalOf } from './digits';
 import { pointer } from './fault';
 import type { Fault } from './fault';
 import type { FieldFormat } from './payload';
 import type { Match } from './registry';
 
-/** InfluxDB's latest time is 2^63 - 2 nanoseconds after 1970. */
-const LAST_SECOND = 9_223_372_036;
-const LAST_NANOSECOND = 854_775_806;
 /** InfluxDB refuses longer strings. */
 const STRING_BYTES = 1_048_576;
 /** Strings of so many UTF-16 units cannot be longer: a unit is at most three bytes of UTF-8. */
@@ -44,9 +42,9 @@ export function pointOf(match: Match, payload: Readonly<Record<string, unknown>>
 /** The signed time in nanoseconds since 1970, as decimal digits. */
 function timeOf(seconds: unknown, nanoseconds: unknown): string | undefined {
   if (typeof seconds !== 'number' || typeof nanoseconds !== 'number') return undefined;
-  if (!Number.isInteger(seconds) || seconds < 0 || seconds > LAST_SECOND) return undefined;
+  if (!Number.isInteger(seconds) || seconds < 0) return undefined;
   if (!Number.isInteger(nanoseconds) || nanoseconds < 0 || nanoseconds > 999_999_999) return undefined;
-  if (seconds === LAST_SECOND && nanoseconds > LAST_NANOSECOND) return undefined;
+  if (isBeyondLastTime(seconds, nanoseconds)) return undefined;
   if (seconds === 0) return `${nanoseconds}`;
   // 1,000,000,000 more than the nanoseconds has all nine digits, behind a 1.
   return `${seconds}${`${nanoseconds + 1_000_000_000}`.slice(1)}`;

@@ -18,6 +18,11 @@ it.each([
   expect(commandOf({ payload: 'recompute', from, to }, name)).toEqual(expected);
 });
 
+it('takes days, both included, as every other command with a range does', () => {
+  const expected = { name: 'recompute', from: 1782864000000, to: 1783036800000 };
+  expect(commandOf({ payload: 'recompute', from: '2026-07-01', to: '2026-07-02' }, name)).toEqual(expected);
+});
+
 it('knows status', () => {
   expect(commandOf({ payload: 'status' }, name)).toEqual({ name: 'status' });
 });
