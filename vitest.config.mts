@@ -6,11 +6,12 @@ const patience = process.env['TORTURE'] === '1' ? 40 : 1;
 /** Most of a test with servers is waiting for them: two files at once share even two cores well. The campaigns get all. */
 const maxWorkers = patience === 1 ? 2 : 1;
 
+/** Time limits end what hangs; none is near what a test takes on a busy machine. */
 /** A tier a project: `unit` needs nothing but Node; the others run the real parts and are started by test/run.mjs. */
 export default defineConfig({
   test: {
     projects: [
-      { test: { name: 'unit', include: ['test/unit/**/*.test.ts'], testTimeout: 5_000 * patience, maxWorkers } },
+      { test: { name: 'unit', include: ['test/unit/**/*.test.ts'], testTimeout: 60_000 * patience, maxWorkers } },
       {
         test: {
           name: 'nodes',

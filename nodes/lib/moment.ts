@@ -26,6 +26,6 @@ export function momentOf(value: unknown, end: RangeEnd): bigint | undefined {
   }
   const isDate = typeof value === 'number' || value instanceof Date || (typeof value === 'string' && ZONED.test(value));
   const milliseconds = isDate ? new Date(value).getTime() : NaN;
-  if (Number.isNaN(milliseconds)) throw new RangeError(`${String(value)} is no moment`);
+  if (Number.isNaN(milliseconds)) throw new RangeError(`${end} is no moment`);
   return BigInt(milliseconds) * NANOSECONDS_A_MILLISECOND;
 }
