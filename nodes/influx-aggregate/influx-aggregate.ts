@@ -24,8 +24,8 @@ export default function register(RED: NodeAPI): void {
     const text = (name: string, values?: Record<string, string | number>) => RED._(`influx-aggregate.${name}`, values);
     const registryNode = configNode(RED, config.registry, 'iot-registry') as IotRegistryNode | undefined;
     const serverNode = configNode(RED, config.server, 'influx-server') as InfluxServerNode | undefined;
-    const delivery = serverNode?.delivery;
-    if (!registryNode || !delivery) {
+    const { delivery, connection } = serverNode ?? {};
+    if (!registryNode || !delivery || !connection) {
       const view = { intent: 'misconfigured', text: text('status.not-configured') } as const;
       new MessageNode(RED, this, { rejectedOutput: PROGRESS_OUTPUT, view: () => view }).onInput(() => {
         throw new PackError('not-configured', text('error.not-configured'));
@@ -50,7 +50,7 @@ export default function register(RED: NodeAPI): void {
     };
     const seconds = Number(config.grace);
     const grace = config.grace === '' || !(seconds >= 0) ? DEFAULT_GRACE : seconds;
-    const aggregator = delivery.aggregator(this.id, grace * 1000, listener);
+    const aggregator = delivery.aggregator(this.id, grace * 1000, connection, listener);
     let tooShort: Rule | undefined;
     const runtime = new MessageNode(RED, this, {
       rejectedOutput: PROGRESS_OUTPUT,
@@ -106,12 +106,12 @@ export default function register(RED: NodeAPI): void {
       );
     });
 
-    this.on('close', (removed: boolean, done: () => void) => {
+    this.on('close', (done: () => void) => {
       stopFollowing();
       stopListening();
       stopCollecting();
       log.close();
-      void aggregator.close(removed).finally(done);
+      void aggregator.close().finally(done);
     });
   }
 

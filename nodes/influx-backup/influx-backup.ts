@@ -26,7 +26,7 @@ export default function register(RED: NodeAPI): void {
     const text = (name: string, values?: Record<string, string>) => RED._(`influx-backup.${name}`, values);
     const registryNode = configNode(RED, config.registry, 'iot-registry') as IotRegistryNode | undefined;
     const serverNode = configNode(RED, config.server, 'influx-server') as InfluxServerNode | undefined;
-    const connection = serverNode?.delivery?.connection;
+    const connection = serverNode?.connection;
     const directory = config.directory.trim();
     const refuse = (status: string, reason: string): void => {
       const view = { intent: 'misconfigured', text: status } as const;

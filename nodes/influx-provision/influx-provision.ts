@@ -22,7 +22,7 @@ export default function register(RED: NodeAPI): void {
     const text = (name: string, values?: Record<string, string>) => RED._(`influx-provision.${name}`, values);
     const registryNode = configNode(RED, config.registry, 'iot-registry') as IotRegistryNode | undefined;
     const serverNode = configNode(RED, config.server, 'influx-server') as InfluxServerNode | undefined;
-    const connection = serverNode?.delivery?.connection;
+    const connection = serverNode?.connection;
     if (!registryNode || !connection) {
       const view = { intent: 'misconfigured', text: text('status.not-configured') } as const;
       new MessageNode(RED, this, { rejectedOutput: PROGRESS_OUTPUT, view: () => view }).onInput(() => {

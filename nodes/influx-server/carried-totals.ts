@@ -4,12 +4,12 @@ import { addTotals, type QueueTotals } from '../lib/store/totals';
 const closed = new Map<string, QueueTotals>();
 
 /**
- * The totals of a server's queue since Node-RED was started; undefined while it was never open, for then nobody knows.
+ * The totals of a place's queue since Node-RED was started; undefined while it was never open, for then nobody knows.
  *
  * @param open - the totals of the open queue, if it is open
  */
-export function totalsSinceStart(server: string, open: QueueTotals | undefined): QueueTotals | undefined {
-  const before = closed.get(server);
+export function totalsSinceStart(place: string, open: QueueTotals | undefined): QueueTotals | undefined {
+  const before = closed.get(place);
   if (!before || !open) return open ?? before;
   const sum = { ...open };
   // What lay in the queue when it was closed has been found in it again: it was recovered once, not twice.
@@ -19,6 +19,11 @@ export function totalsSinceStart(server: string, open: QueueTotals | undefined):
 }
 
 /** Keeps the totals of a queue that has been closed. */
-export function keepTotals(server: string, open: QueueTotals): void {
-  closed.set(server, totalsSinceStart(server, open) ?? open);
+export function keepTotals(place: string, open: QueueTotals): void {
+  closed.set(place, totalsSinceStart(place, open) ?? open);
+}
+
+/** The points of a queue that is not open are not there any more: should it be opened again, it begins anew. */
+export function forgetTotals(place: string): void {
+  closed.delete(place);
 }

@@ -1,13 +1,15 @@
 import { Aggregator, type AggregatorListener } from '../lib/aggregate/aggregator';
 import { Marks } from '../lib/aggregate/marks';
+import { copyMarks, markRanges } from '../lib/aggregate/move-marks';
 import { PackError, reasonOf } from '../lib/errors';
-import { connect } from '../lib/influx/connect';
-import type { ConnectOptions, InfluxServer } from '../lib/influx/server';
+import { Connections } from '../lib/influx/connections';
+import type { InfluxServer } from '../lib/influx/server';
 import { Writer, type BucketState, type RefusedPoint, type WrittenBatch } from '../lib/influx/writer';
+import { hasRecords, moveQueue, queueRanges, removeRanges, withClaim } from '../lib/store/move-queue';
 import { PointQueue, type Priority, type QueueTotals, type StoredCallback } from '../lib/store/queue';
 import { Store } from '../lib/store/store';
 import { newTotals } from '../lib/store/totals';
-import { keepTotals, totalsSinceStart } from './carried-totals';
+import { forgetTotals, keepTotals, totalsSinceStart } from './carried-totals';
 
 /** What an `influx-write` node wants to hear of its points. */
 export interface DeliveryListener {
@@ -31,10 +33,18 @@ export type Report = (
 export interface DeliveryOptions {
   /** Folder of the store. */
   directory: string;
-  /** Id of the `influx-server` node: the name of its queue. */
+  /** See {@link placeOf}: the name of the queue. */
+  place: string;
+  /** The delivery that had the queue before is still being closed: this one waits for it. */
+  after?: Promise<void>;
+}
+
+/** An `influx-server` node that writes to the place. */
+export interface DeliveryUser {
+  /** Id of the node. */
   server: string;
   limitBytes: number;
-  connection: ConnectOptions;
+  connection: InfluxServer;
   report: Report;
 }
 
@@ -46,30 +56,97 @@ const BYTES_A_RESULT = 2000;
 const REOPEN_INTERVAL = 5000;
 
 /**
- * The durable way of points to one InfluxDB: queue on disk, writer, and those who want to hear what became of their
- * points. Points are taken from the first moment; while the store is being opened they wait for it.
+ * The durable way of points to one place: queue on disk, writer, and those who want to hear what became of their points.
+ * All `influx-server` nodes of the place share it. Points are taken from the first moment; while the store is being opened
+ * they wait for it.
  */
 export class Delivery {
-  /** The InfluxDB itself, for reading and managing it; points go there by the queue. */
-  readonly connection: InfluxServer;
+  readonly place: string;
   readonly #options: DeliveryOptions;
+  readonly #users: DeliveryUser[] = [];
+  readonly #connections = new Connections();
   readonly #marks: Marks;
   readonly #listeners = new Map<string, DeliveryListener>();
   /** Buckets whose trouble was reported, and whose recovery is to be. */
   readonly #inTrouble = new Set<string>();
+  /** Queues whose points are to be taken over before this one is opened. */
+  readonly #inherited = new Set<string>();
   #store: Store | undefined;
+  #stopListening: (() => void) | undefined;
   #queue: PointQueue | undefined;
   #writer: Writer | undefined;
   #opening: Promise<void>;
   #reopenTimer: NodeJS.Timeout | undefined;
   #problem: PackError | undefined;
+  #closed = false;
 
-  /** @throws PackError `not-configured` when the connection's options can never work */
-  constructor(options: DeliveryOptions) {
+  constructor(options: DeliveryOptions, first: DeliveryUser) {
+    this.place = options.place;
     this.#options = options;
-    this.connection = connect(options.connection);
-    this.#marks = new Marks(options.server);
-    this.#opening = this.#open();
+    this.#marks = new Marks(options.place);
+    this.#add(first);
+    // In a store of an early release, queues have the ids of nodes.
+    this.#inherited.add(first.server);
+    this.#opening = (options.after ?? Promise.resolve()).then(() => this.#open());
+  }
+
+  /** Another node of the place is there. */
+  enter(user: DeliveryUser): void {
+    this.#add(user);
+    this.#inheritLater(user.server);
+    this.#changed();
+  }
+
+  /** A node of the place is not there any more. Nothing goes by its connection from now on. */
+  leave(user: DeliveryUser): void {
+    this.#users.splice(this.#users.indexOf(user), 1);
+    this.#connections.remove(user.connection);
+    if (this.isUsed) this.#queue?.limit(this.#limitBytes());
+  }
+
+  /** Id of the node that has been there for longest; undefined when there is none. */
+  get server(): string | undefined {
+    return this.#users[0]?.server;
+  }
+
+  get isUsed(): boolean {
+    return this.#users.length > 0;
+  }
+
+  /**
+   * Takes the points of another queue over, which nobody has open, and the windows that are marked beside it.
+   *
+   * @param queue - its name: a place, or the id of a node
+   * @throws PackError `store-unavailable`
+   */
+  async takeOver(queue: string): Promise<void> {
+    if (queue === this.place) return;
+    this.#inheritLater(queue);
+    await this.#opening;
+    if (this.#inherited.delete(queue)) throw this.#problem ?? new PackError('store-unavailable', 'The queue is closed');
+  }
+
+  /** Buckets with points in the queue, and how many. */
+  queued(): { bucket: string; points: number }[] {
+    const queue = this.#queue;
+    return queue?.buckets().map((bucket) => ({ bucket, points: queue.points(bucket) })) ?? [];
+  }
+
+  /**
+   * Takes all points of a bucket off the queue; they count as dropped.
+   *
+   * @returns how many
+   * @throws PackError `store-unavailable`
+   */
+  async discard(bucket: string): Promise<number> {
+    await this.#opening;
+    const fault = this.#problem ?? this.#store?.fault;
+    if (fault || !this.#writer) throw fault ?? new PackError('store-unavailable', 'The queue is closed');
+    const points = await this.#writer.discard(bucket);
+    this.#inTrouble.delete(bucket);
+    this.#report('warn', 'discarded', { bucket, points, place: this.place }, `${bucket} ${points}`);
+    this.#changed();
+    return points;
   }
 
   /** Why points cannot be stored on disk at all, if so. */
@@ -84,7 +161,7 @@ export class Delivery {
 
   /** Since Node-RED was started, redeploys included; undefined until the queue has been opened. */
   totals(): QueueTotals | undefined {
-    return totalsSinceStart(this.#options.server, this.#queue?.totals());
+    return totalsSinceStart(this.place, this.#queue?.totals());
   }
 
   /** Of one `influx-write` node, since the last deploy. */
@@ -114,17 +191,17 @@ export class Delivery {
    *
    * @param origin - id of the `influx-aggregate` node
    * @param grace - milliseconds from the end of a window until it is computed
+   * @param connection - to read by
    */
-  aggregator(origin: string, grace: number, listener: AggregatorListener): Aggregator {
+  aggregator(origin: string, grace: number, connection: InfluxServer, listener: AggregatorListener): Aggregator {
     const source = {
       marks: this.#marks,
-      mostResults: Math.min(MOST_RESULTS, Math.floor(this.#options.limitBytes / BYTES_A_RESULT)),
+      mostResults: Math.min(MOST_RESULTS, Math.floor(this.#limitBytes() / BYTES_A_RESULT)),
       left: (bucket: string) => this.#queue?.left(bucket),
       waiting: (bucket: string) => this.#queue?.waiting(bucket) ?? 0,
       accept: (bucket: string, line: string, stored: StoredCallback) =>
         this.accept(bucket, 'sensor', origin, line, stored),
-      query: (bucket: string, statement: string, signal: AbortSignal) =>
-        this.connection.query(bucket, statement, signal),
+      query: (bucket: string, statement: string, signal: AbortSignal) => connection.query(bucket, statement, signal),
     };
     return new Aggregator({ node: origin, source, grace, listener });
   }
@@ -136,61 +213,137 @@ export class Delivery {
 
   /** Stores what was taken over and lets go of everything; what is not written stays in the queue. */
   async close(): Promise<void> {
+    this.#closed = true;
     clearTimeout(this.#reopenTimer);
     await this.#opening;
-    clearTimeout(this.#reopenTimer);
-    await this.#writer?.close();
-    await this.#queue?.close();
-    if (this.#queue) keepTotals(this.#options.server, this.#queue.totals());
-    this.#queue = undefined;
     this.#problem = new PackError('store-unavailable', 'The queue is closed');
-    await this.#store?.close();
-    this.connection.close();
+    await this.#closeQueue();
+    await this.#closeStore();
   }
 
   async #open(): Promise<void> {
+    clearTimeout(this.#reopenTimer);
+    if (this.#closed) return;
     try {
-      this.#store = await Store.open(this.#options.directory);
-      const queue = await PointQueue.open(this.#store, this.#options.server, {
-        limitBytes: this.#options.limitBytes,
+      if (!this.#store) {
+        this.#store = await Store.open(this.#options.directory);
+        this.#listenTo(this.#store);
+      }
+      for (const queue of this.#inherited) {
+        await this.#inherit(this.#store, queue);
+        this.#inherited.delete(queue);
+      }
+      const queue = await PointQueue.open(this.#store, this.place, {
+        limitBytes: this.#limitBytes(),
         companion: this.#marks,
       });
-      this.#listenTo(this.#store, queue);
+      this.#listenToQueue(queue);
       this.#startWriter(queue);
       this.#queue = queue;
       this.#problem = undefined;
     } catch (error) {
-      await this.#store?.close();
-      this.#store = undefined;
+      await this.#closeStore();
       this.#cannotOpen(error);
     }
     this.#changed();
   }
 
+  #inheritLater(queue: string): void {
+    this.#inherited.add(queue);
+    this.#opening = this.#opening.then(() => this.#inheritNow());
+  }
+
+  /** If the queue is not open, it is done when it is opened. */
+  async #inheritNow(): Promise<void> {
+    const store = this.#store;
+    if (this.#closed || !this.#queue || !store) return;
+    try {
+      for (const queue of this.#inherited) if (!(await hasQueue(store, queue))) this.#inherited.delete(queue);
+    } catch {
+      return; // the store is being opened anew, and says so when it is
+    }
+    if (this.#inherited.size === 0) return;
+    clearTimeout(this.#reopenTimer);
+    await this.#closeQueue();
+    await this.#open();
+  }
+
+  async #closeQueue(): Promise<void> {
+    const queue = this.#queue;
+    await this.#writer?.close();
+    this.#writer = undefined;
+    // What comes from here on waits for the queue to be open again.
+    this.#queue = undefined;
+    await queue?.close();
+    if (queue) keepTotals(this.place, queue.totals());
+  }
+
+  async #closeStore(): Promise<void> {
+    this.#stopListening?.();
+    await this.#store?.close();
+    this.#store = undefined;
+  }
+
+  async #inherit(store: Store, queue: string): Promise<void> {
+    if (!(await hasQueue(store, queue))) return;
+    const { points, lost } = await withClaim(store, queue, async () => {
+      await copyMarks(store, queue, this.place);
+      const moved = await moveQueue(store, queue, this.place);
+      await removeRanges(store, markRanges(queue));
+      return moved;
+    });
+    forgetTotals(queue);
+    if (points > 0) this.#report('log', 'taken-over', { points, queue, place: this.place });
+    if (lost > 0) this.#report('warn', 'points-damaged', { bucket: queue, points: lost }, queue);
+  }
+
+  #add(user: DeliveryUser): void {
+    this.#users.push(user);
+    this.#connections.add(user.connection);
+    this.#queue?.limit(this.#limitBytes());
+    this.#writer?.tryAgain();
+  }
+
+  /** What the most generous of the nodes allows. */
+  #limitBytes(): number {
+    return this.#users.reduce((most, { limitBytes }) => Math.max(most, limitBytes), 0);
+  }
+
+  /** Says it by the node that came last. */
+  #report(...report: Parameters<Report>): void {
+    this.#users.at(-1)?.report(...report);
+  }
+
   #cannotOpen(error: unknown): void {
     const reason = reasonOf(error);
-    if (reason !== this.#problem?.message) this.#options.report('warn', 'store-unavailable', { reason }, reason);
+    if (reason !== this.#problem?.message) this.#report('warn', 'store-unavailable', { reason }, reason);
     this.#problem = error instanceof PackError ? error : new PackError('store-unavailable', reason, { cause: error });
+    if (this.#closed) return;
     this.#reopenTimer = setTimeout(() => {
       this.#opening = this.#open();
     }, REOPEN_INTERVAL);
   }
 
-  #listenTo(store: Store, queue: PointQueue): void {
-    const { report } = this.#options;
-    store.listen({
-      opened: () => this.#changed(),
-      damaged: ({ reason, copy }) => report('warn', 'damaged', { reason, copy }),
+  #listenTo(store: Store): void {
+    this.#stopListening = store.listen({
+      opened: () => {
+        this.#opening = this.#opening.then(() => this.#inheritNow());
+        this.#changed();
+      },
+      damaged: ({ reason, copy }) => this.#report('warn', 'damaged', { reason, copy }),
     });
-    queue.onDamaged(({ bucket, points }) => report('warn', 'points-damaged', { bucket, points }, bucket));
+  }
+
+  #listenToQueue(queue: PointQueue): void {
+    queue.onDamaged(({ bucket, points }) => this.#report('warn', 'points-damaged', { bucket, points }, bucket));
     queue.onDropped(({ bucket, points }) => {
-      report('warn', 'points-dropped', { bucket, points }, bucket);
+      this.#report('warn', 'points-dropped', { bucket, points }, bucket);
       this.#changed();
     });
   }
 
   #startWriter(queue: PointQueue): void {
-    this.#writer = new Writer(queue, this.connection);
+    this.#writer = new Writer(queue, this.#connections);
     this.#writer.onWritten((batch) => {
       this.#listenerOf(batch.origin)?.written(batch);
       this.#changed();
@@ -198,7 +351,7 @@ export class Delivery {
     this.#writer.onRefused((point) => {
       const listener = this.#listenerOf(point.origin);
       if (listener) listener.refused(point);
-      else this.#options.report('warn', 'refused', { bucket: point.bucket, line: point.line, reason: point.reason });
+      else this.#report('warn', 'refused', { bucket: point.bucket, line: point.line, reason: point.reason });
     });
     this.#writer.onState((state) => {
       this.#reportState(state);
@@ -208,12 +361,11 @@ export class Delivery {
   }
 
   #reportState({ bucket, state, reason }: BucketState & { bucket: string }): void {
-    const { report } = this.#options;
     if (state === 'retrying' || state === 'configuration') {
       this.#inTrouble.add(bucket);
-      report('warn', state, { bucket, reason: reason ?? '' }, `${bucket} ${reason ?? ''}`);
+      this.#report('warn', state, { bucket, reason: reason ?? '' }, `${bucket} ${reason ?? ''}`);
     } else if (this.#inTrouble.delete(bucket)) {
-      report('log', 'writing', { bucket });
+      this.#report('log', 'writing', { bucket });
     }
   }
 
@@ -225,4 +377,9 @@ export class Delivery {
   #changed(): void {
     for (const listener of this.#listeners.values()) listener.changed();
   }
+}
+
+/** Whether there are points in a queue of this name, or windows marked beside it. */
+function hasQueue(store: Store, queue: string): Promise<boolean> {
+  return hasRecords(store, [...queueRanges(queue), ...markRanges(queue)]);
 }

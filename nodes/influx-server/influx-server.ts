@@ -2,8 +2,7 @@ import type { Node, NodeAPI } from 'node-red';
 import { reasonOf } from '../lib/errors';
 import { connect } from '../lib/influx/connect';
 import { placeOf } from '../lib/influx/place';
-import type { ConnectOptions } from '../lib/influx/server';
-
+import type { ConnectOptions, InfluxServer } from '../lib/influx/server';
 import { configNode } from '../lib/runtime/config-nodes';
 import { EndpointError, addJsonEndpoint, secretMember, textMember } from '../lib/runtime/endpoint';
 import { addCollector, serveMetrics } from '../lib/runtime/metrics';
@@ -17,15 +16,18 @@ import {
   type InfluxServerCredentials,
   type ServerVersion,
 } from './config';
-import { Delivery, type Report } from './delivery';
+import { useDelivery, type DeliveryUse } from './deliveries';
+import type { Delivery, Report } from './delivery';
 import { queueMetrics } from './queue-metrics';
 
 const MEGABYTE = 1_000_000;
 
 /** What other nodes see of the server. */
 export interface InfluxServerNode extends Node<InfluxServerCredentials> {
-  /** The durable way there; undefined when the settings can never work. */
+  /** The durable way there, shared with all nodes of the same place; undefined when the settings can never work. */
   delivery: Delivery | undefined;
+  /** The InfluxDB itself, for reading and managing it by this node's settings; points go there by the queue. */
+  connection: InfluxServer | undefined;
   /** Where its data is; empty when the settings can never work. */
   place: string;
 }
@@ -46,27 +48,25 @@ export default function register(RED: NodeAPI): void {
       else log.say(`${name} ${about}`, text);
     };
     this.place = '';
+    let use: DeliveryUse;
     try {
       const options = connectionOptions(config, this.credentials);
-      this.delivery = new Delivery({
-        directory: storeDirectory(RED),
-        server: this.id,
-        limitBytes: (Number(config.queueLimit) || DEFAULT_QUEUE_LIMIT) * MEGABYTE,
-        connection: options,
-        report,
-      });
+      const connection = connect(options);
       this.place = placeOf(options);
+      const limitBytes = (Number(config.queueLimit) || DEFAULT_QUEUE_LIMIT) * MEGABYTE;
+      use = useDelivery(storeDirectory(RED), this.place, { server: this.id, limitBytes, connection, report });
+      this.connection = connection;
+      this.delivery = use.delivery;
     } catch (error) {
       this.error(reasonOf(error));
       return;
     }
-    const { delivery } = this;
-    const nodesStarted = (): void => delivery.nodesStarted();
+    const nodesStarted = (): void => use.delivery.nodesStarted();
     RED.events.on('flows:started', nodesStarted);
-    const stopCollecting = addCollector(() => queueMetrics(this.id, delivery.totals()));
+    const stopCollecting = addCollector(() => (use.delivery.server === this.id ? queueMetrics(use.delivery) : []));
     this.on('close', (done: () => void) => {
-      void delivery.close().finally(() => {
-        RED.events.removeListener('flows:started', nodesStarted);
+      RED.events.removeListener('flows:started', nodesStarted);
+      void use.leave().finally(() => {
         stopCollecting();
         log.close();
         done();

@@ -1,5 +1,5 @@
 import type { Metric } from '../lib/runtime/prometheus';
-import type { QueueTotals } from '../lib/store/totals';
+import type { Delivery } from './delivery';
 
 const COUNTERS = {
   accepted: 'Points stored in the queue',
@@ -16,10 +16,14 @@ const GAUGES = {
   mqtt2influx_queue_bytes: ['Size of the queue in bytes of line protocol', 'queuedBytes'],
 } as const;
 
-/** The totals of one server's queue as metrics: accepted + recovered = written + refused + dropped + damaged + queued. */
-export function queueMetrics(server: string, totals: QueueTotals | undefined): Metric[] {
+/**
+ * The totals of one place's queue as metrics: accepted + recovered = written + refused + dropped + damaged + queued. Where
+ * several nodes share it, it is counted once, at the one that came first.
+ */
+export function queueMetrics(delivery: Delivery): Metric[] {
+  const totals = delivery.totals();
   if (!totals) return [];
-  const labels = { server };
+  const labels = { server: delivery.server ?? '', place: delivery.place };
   const metrics: Metric[] = Object.entries(COUNTERS).map(([name, help]) => ({
     name: `mqtt2influx_points_${name}_total`,
     help,

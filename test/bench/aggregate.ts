@@ -5,7 +5,8 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { dirname, join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { Delivery } from '../../nodes/influx-server/delivery';
+import type { Delivery } from '../../nodes/influx-server/delivery';
+import { deliveryTo } from '../support/delivery-to';
 import type { Aggregator } from '../../nodes/lib/aggregate/aggregator';
 import type { Rule } from '../../nodes/lib/aggregate/rules';
 import { startInfluxd, type Influxd } from '../support/influxd';
@@ -71,24 +72,19 @@ async function emptyDatabase(influxd: Influxd): Promise<void> {
   await influxd.createDatabase(DATABASE, { [BUCKET]: '7d', [AVERAGES]: '30d' });
 }
 
-function startDelivery(influxd: Influxd): Delivery {
-  return new Delivery({
-    directory: tempDirectory('bench-store'),
-    server: 'server',
-    limitBytes: 2e9,
-    connection: { version: '1', url: influxd.url, database: DATABASE, timeout: 30_000 },
-    report: (_level, name, values) => console.error(name, values),
-  });
+function startDelivery(influxd: Influxd): ReturnType<typeof deliveryTo> {
+  const connection = { version: '1', url: influxd.url, database: DATABASE, timeout: 30_000 } as const;
+  return deliveryTo(tempDirectory('bench-store'), connection, (_level, name, values) => console.error(name, values));
 }
 
-function startAggregator(delivery: Delivery): Aggregator {
+function startAggregator({ delivery, connection }: ReturnType<typeof deliveryTo>): Aggregator {
   const listener = {
     computed: () => undefined,
     expired: () => undefined,
     unusable: () => undefined,
     changed: () => undefined,
   };
-  const aggregator = delivery.aggregator('aggregate', 0, listener);
+  const aggregator = delivery.aggregator('aggregate', 0, connection, listener);
   aggregator.setRules([RULE]);
   return aggregator;
 }
@@ -139,19 +135,20 @@ interface Computation {
 /** Computes windows of data that is there. */
 async function compute(influxd: Influxd, series: number, points: number): Promise<Computation> {
   await emptyDatabase(influxd);
-  const delivery = startDelivery(influxd);
+  const use = startDelivery(influxd);
+  const { delivery } = use;
   const steps = Math.ceil(points / series);
   const start = startOf(steps);
   await write(delivery, series, points, start);
-  const aggregator = startAggregator(delivery);
+  const aggregator = startAggregator(use);
   const before = processorSince(influxd);
   const began = performance.now();
   await aggregator.recompute(start, start + steps * PERIOD);
   await untilComputed(delivery, aggregator);
   const seconds = (performance.now() - began) / 1000;
   const { worker, influxd: server } = processorSince(influxd, before);
-  await aggregator.close(false);
-  await delivery.close();
+  await aggregator.close();
+  await use.leave();
   const windows = await influxd.count(DATABASE, AVERAGES, MEASUREMENT, 'temperature_mean');
   const expected = series * Math.ceil((steps * PERIOD) / EVERY);
   if (windows !== expected) throw new Error(`${windows} windows instead of ${expected}`);

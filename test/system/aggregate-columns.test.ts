@@ -1,9 +1,9 @@
 import { afterEach, describe, expect, test } from 'vitest';
-import { Delivery } from '../../nodes/influx-server/delivery';
 import type { AggregatorListener } from '../../nodes/lib/aggregate/aggregator';
 import type { Rule } from '../../nodes/lib/aggregate/rules';
 import { targetKinds, type Target } from '../support/facade/targets';
 import { recompute } from '../support/recomputation';
+import { deliveryTo } from '../support/delivery-to';
 import { tempDirectory } from '../support/temp';
 import { until } from '../support/until';
 
@@ -42,16 +42,16 @@ describe.each(kinds)('a column that was something else in an earlier shard, on $
     const into = await target.createBucket(30 * 86_400);
     const { options } = target;
     const directory = tempDirectory('aggregate');
-    const report = (): void => undefined;
-    const delivery = new Delivery({ directory, server: 's1', limitBytes: 1e9, connection: options, report });
-    opened.push(() => delivery.close());
+    const use = deliveryTo(directory, options);
+    const { delivery, connection } = use;
+    opened.push(() => use.leave());
     const fields = new Map([
       ['value', ['sum'] as const],
       ['number', ['sum'] as const],
     ]);
     const rule: Rule = { id: 'r', bucket: raw, measurement: 'm', every: MINUTE, into, retention: 168 * HOUR, fields };
-    const aggregator = delivery.aggregator('a', 0, NO_LISTENER);
-    opened.push(() => aggregator.close(false));
+    const aggregator = delivery.aggregator('a', 0, connection, NO_LISTENER);
+    opened.push(() => aggregator.close());
     aggregator.setRules([rule]);
     for (const lines of lots) {
       const stored = lines.map(

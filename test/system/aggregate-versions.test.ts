@@ -1,11 +1,12 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { Delivery } from '../../nodes/influx-server/delivery';
+import type { Delivery } from '../../nodes/influx-server/delivery';
 import type { AggregatorListener } from '../../nodes/lib/aggregate/aggregator';
 import type { Rule } from '../../nodes/lib/aggregate/rules';
 import { lineOf } from '../../nodes/lib/influx/line-protocol';
 import { seed, seededRandom } from '../support/campaign';
 import { targetKinds, type Target } from '../support/facade/targets';
 import { recompute, type RecomputedRule } from '../support/recomputation';
+import { deliveryTo } from '../support/delivery-to';
 import { tempDirectory } from '../support/temp';
 import { until } from '../support/until';
 
@@ -25,6 +26,7 @@ describe.each(targetKinds())('aggregation on $name', ({ start }) => {
   let target: Target;
   let raw: string;
   let into: string;
+  let use: ReturnType<typeof deliveryTo>;
   let delivery: Delivery;
 
   beforeAll(async () => {
@@ -32,12 +34,12 @@ describe.each(targetKinds())('aggregation on $name', ({ start }) => {
     raw = await target.createBucket(7 * 86_400);
     into = await target.createBucket(30 * 86_400);
     const directory = tempDirectory('aggregate');
-    const report = (): void => undefined;
-    delivery = new Delivery({ directory, server: 's1', limitBytes: 1e9, connection: target.options, report });
+    use = deliveryTo(directory, target.options);
+    ({ delivery } = use);
   });
 
   afterAll(async () => {
-    await delivery.close();
+    await use.leave();
     await target.cleanUp();
     target.assertHonest();
   });
@@ -50,7 +52,7 @@ describe.each(targetKinds())('aggregation on $name', ({ start }) => {
       ['number', FUNCTIONS],
     ]);
     const rule: Rule = { id: 'r', bucket: raw, measurement: 'm', every: MINUTE, into, retention: 168 * HOUR, fields };
-    const aggregator = delivery.aggregator('a', 0, NO_LISTENER);
+    const aggregator = delivery.aggregator('a', 0, use.connection, NO_LISTENER);
     aggregator.setRules([rule]);
     const begin = Math.floor(Date.now() / HOUR) * HOUR - 5 * HOUR;
 
@@ -107,6 +109,6 @@ describe.each(targetKinds())('aggregation on $name', ({ start }) => {
     const { windows, faults } = await recompute(place, [compared], BigInt(Date.now()) * 1_000_000n);
     expect(faults).toEqual([]);
     expect(windows).toBeGreaterThan(100);
-    await aggregator.close(false);
+    await aggregator.close();
   });
 });

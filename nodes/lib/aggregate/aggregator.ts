@@ -166,15 +166,10 @@ export class Aggregator {
     return marked;
   }
 
-  /**
-   * Ends what is under way.
-   *
-   * @param forGood - the node will not come back: nothing is marked for it any more. Else marked windows stay marked.
-   */
-  async close(forGood: boolean): Promise<void> {
+  /** Ends what is under way. Marked windows stay marked, for this node or another of the same rules. */
+  async close(): Promise<void> {
     const { source, node } = this.#options;
-    if (forGood) source.marks.leave(node);
-    else source.marks.exit(node);
+    source.marks.exit(node);
     this.#abort.abort(new Error('closed'));
     this.#wakeUp.ring();
     await this.#ended;

@@ -5,6 +5,7 @@ import type { StoreOperation } from '../store/store';
 import { markOfAll, newStretch, stretchStart, type Mark, type RuleMarks, type Stretch } from './mark';
 import type { MarkedSeries } from './marked-series';
 import type { RulesByMeasurement } from './rule-book';
+import { rangeText } from './stretch-record';
 import { isOf, measurementOf, millisecondsOf, seriesKey } from './scan';
 
 const WINDOWS = 10_000;
@@ -27,16 +28,16 @@ export interface MarkOptions {
 
 /** Marks windows in memory, and says what is to be stored for that. */
 export class Marker {
-  readonly #server: string;
+  readonly #place: string;
   readonly steady: () => number;
   readonly #now: () => number;
   readonly #most: number;
   #windows: number;
   readonly #series: MarkedSeries;
 
-  /** @param server - id of the `influx-server` */
-  constructor(server: string, series: MarkedSeries, options: MarkOptions) {
-    this.#server = server;
+  /** @param place - whose points are marked */
+  constructor(place: string, series: MarkedSeries, options: MarkOptions) {
+    this.#place = place;
     this.#series = series;
     this.#now = options.now ?? Date.now;
     this.steady = options.steady ?? (() => performance.now());
@@ -93,7 +94,7 @@ export class Marker {
       Object.assign(mark.before, stored);
       if (known !== undefined) continue;
       marks.add(mark);
-      operations.push({ type: 'put', key: markKey(this.#server, node, rule.id, start), value: NOTHING });
+      operations.push({ type: 'put', key: markKey(this.#place, node, rule.id, start), value: NOTHING });
     }
     return operations;
   }
@@ -136,13 +137,22 @@ export class Marker {
     return operations;
   }
 
+  /** Marks what is marked for a rule for the same rule of another node too. */
+  inherit(heir: RuleMarks, marks: RuleMarks, stored: Reach): StoreOperation[] {
+    const operations: StoreOperation[] = [];
+    for (const { start, firstAt } of marks.windows.values())
+      operations.push(...this.addWindows(heir, start, start + heir.rule.every, stored, firstAt));
+    for (const { from, to } of marks.stretches.values()) this.addToStretch(heir, from, to, operations);
+    return operations;
+  }
+
   /** The windows are not marked any more. */
   removeWindows(marks: RuleMarks, windows: Iterable<Mark>): StoreOperation[] {
     const operations: StoreOperation[] = [];
     for (const mark of windows) {
       this.#series.forget(mark);
       marks.delete(mark);
-      operations.push({ type: 'del', key: markKey(this.#server, marks.node, marks.rule.id, mark.start) });
+      operations.push({ type: 'del', key: markKey(this.#place, marks.node, marks.rule.id, mark.start) });
     }
     return operations;
   }
@@ -151,7 +161,7 @@ export class Marker {
     const operations: StoreOperation[] = [];
     for (const start of starts) {
       stretches.delete(start);
-      operations.push({ type: 'del', key: stretchKey(this.#server, node, rule.id, start) });
+      operations.push({ type: 'del', key: stretchKey(this.#place, node, rule.id, start) });
     }
     return operations;
   }
@@ -159,8 +169,8 @@ export class Marker {
   #resize({ node, rule, stretches }: RuleMarks, stretch: Stretch, from: number, to: number): StoreOperation {
     Object.assign(stretch, { from, to });
     stretches.set(stretch.start, stretch);
-    const key = stretchKey(this.#server, node, rule.id, stretch.start);
-    return { type: 'put', key, value: Buffer.from(`${from} ${to}`) };
+    const key = stretchKey(this.#place, node, rule.id, stretch.start);
+    return { type: 'put', key, value: rangeText({ from, to }) };
   }
 
   /** A window is marked for the series of a line. Called for every point and rule. */
@@ -197,7 +207,7 @@ export class Marker {
     }
     const mark = { ...markOfAll(start, NOTHING_STORED, steady), series: this.#series.none() };
     marks.add(mark);
-    operations.push({ type: 'put', key: markKey(this.#server, node, rule.id, start), value: NOTHING });
+    operations.push({ type: 'put', key: markKey(this.#place, node, rule.id, start), value: NOTHING });
     return mark;
   }
 

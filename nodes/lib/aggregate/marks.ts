@@ -17,6 +17,7 @@ import { Marker, type MarkOptions } from './marker';
 import { MarkedSeries } from './marked-series';
 import { RuleBook } from './rule-book';
 import type { MarkedRule } from './rules';
+import { rangeOf } from './stretch-record';
 
 /** Stretches that are marked by hand in one batch. */
 const BATCH = 10_000;
@@ -35,7 +36,7 @@ interface FoundMark {
   node: string;
   rule: string;
   start: number;
-  value: string;
+  value: Buffer;
 }
 
 /**
@@ -46,11 +47,11 @@ interface FoundMark {
  * The store has only which windows are marked. What a mark waits for and which series it is about is in memory; of marks
  * that are found when the store opens, that is everything: all chunks stored until then, and all series.
  *
- * Each node that aggregates has its own rules. They are in the store too, because points may come before the node has
- * started: they are marked by the rules of last time.
+ * All nodes that write to the place mark windows, and each node that aggregates there has its own rules. They are in the store
+ * too, because points may come before the node has started: they are marked by the rules of last time.
  */
 export class Marks implements QueueCompanion {
-  readonly #server: string;
+  readonly #place: string;
   readonly #rules = new RuleBook();
   readonly #series = new MarkedSeries();
   readonly #marker: Marker;
@@ -66,9 +67,10 @@ export class Marks implements QueueCompanion {
   #store: Store | undefined;
   #generation = -1;
 
-  constructor(server: string, options: MarkOptions = {}) {
-    this.#server = server;
-    this.#marker = new Marker(server, this.#series, options);
+  /** @param place - whose points are marked */
+  constructor(place: string, options: MarkOptions = {}) {
+    this.#place = place;
+    this.#marker = new Marker(place, this.#series, options);
   }
 
   /** Whether marks can be changed: the store is open, and they have been read from it. */
@@ -85,19 +87,17 @@ export class Marks implements QueueCompanion {
     const { generation } = store;
     this.#generation = -1;
     const rules = new Map<string, string>();
-    for await (const page of store.pages(rulesRange(this.#server))) {
+    for await (const page of store.pages(rulesRange(this.#place))) {
       for (const [key, value] of page) {
         const [node = ''] = namesIn(key);
         rules.set(node, value.toString());
       }
     }
-    const windows = await readMarks(store, markRange(this.#server));
-    const stretches = await readMarks(store, stretchRange(this.#server));
+    const windows = await readMarks(store, markRange(this.#place));
+    const stretches = await readMarks(store, stretchRange(this.#place));
     if (generation !== store.generation) return;
     for (const [node, text] of rules) {
-      if (this.#said.has(node)) continue;
-      if (this.#complete && !this.#present.has(node)) this.#said.add(node);
-      else this.#setRules(node, JSON.parse(text) as MarkedRule[]);
+      if (!this.#said.has(node)) this.#setRules(node, JSON.parse(text) as MarkedRule[]);
     }
     for (const marks of this.#rules.all()) marks.clear();
     this.#series.forgetAll();
@@ -126,6 +126,7 @@ export class Marks implements QueueCompanion {
     this.#store = store;
     this.#generation = generation;
     await this.#write(operations);
+    if (this.#complete) this.forgetAbsent();
   }
 
   /** A node is there. Until it says its rules, those of last time are good. */
@@ -133,15 +134,10 @@ export class Marks implements QueueCompanion {
     this.#present.add(node);
   }
 
-  /** A node is not there now; it may come back. */
+  /** A node is not there now; it may come back. Meanwhile its windows are marked. */
   exit(node: string): void {
     this.#present.delete(node);
-  }
-
-  /** A node has gone for good, or been switched off. */
-  leave(node: string): void {
-    this.exit(node);
-    this.setRules(node, []);
+    this.#said.delete(node);
   }
 
   /** What a node aggregates from now on. Marks of rules that it has no more are forgotten. */
@@ -161,12 +157,24 @@ export class Marks implements QueueCompanion {
   }
 
   /**
-   * All nodes have started. Those that have rules from last time and are not there do not come back: their flow was changed
-   * while Node-RED was not running, or they have another server now.
+   * All nodes have started. Those that have rules from last time and are not there do not come back: they are deleted or
+   * switched off, or have another server now. What is marked for them is marked for whoever has the same rule; else it is
+   * forgotten.
    */
   forgetAbsent(): void {
     this.#complete = true;
-    for (const node of this.#rules.nodes()) if (!this.#present.has(node)) this.setRules(node, []);
+    // Else they are read from the store first.
+    if (!this.ready) return;
+    const absent = this.#rules.nodes().filter((node) => !this.#present.has(node));
+    const heirs = new Map<string, RuleMarks>();
+    for (const node of this.#present) for (const [id, marks] of this.of(node)) heirs.set(id, marks);
+    const operations: StoreOperation[] = [];
+    for (const [id, marks] of absent.flatMap((node) => [...this.of(node)])) {
+      const heir = heirs.get(id);
+      if (heir !== undefined) operations.push(...this.#marker.inherit(heir, marks, this.#stored(heir.rule.bucket)));
+    }
+    this.#write(operations).catch(() => undefined);
+    for (const node of absent) this.setRules(node, []);
   }
 
   /** The marked windows of a node by the id of the rule. */
@@ -305,7 +313,7 @@ export class Marks implements QueueCompanion {
   }
 
   #rulesOperation(node: string): StoreOperation {
-    const key = rulesKey(this.#server, node);
+    const key = rulesKey(this.#place, node);
     const text = this.#rules.text(node);
     return text === undefined ? { type: 'del', key } : { type: 'put', key, value: Buffer.from(text) };
   }
@@ -324,16 +332,10 @@ async function readMarks(store: Store, range: KeyRange): Promise<FoundMark[]> {
   for await (const page of store.pages(range)) {
     for (const [key, value] of page) {
       const [node = '', rule = '', start = ''] = namesIn(key);
-      found.push({ key, node, rule, start: Number(start), value: value.toString() });
+      found.push({ key, node, rule, start: Number(start), value });
     }
   }
   return found;
-}
-
-/** What a stretch holds, from its value in the store. */
-function rangeOf(value: string): { from: number; to: number } {
-  const [from = NaN, to = NaN] = value.split(' ').map(Number);
-  return { from, to };
 }
 
 /** The series that are to be computed for some of the windows at least. */

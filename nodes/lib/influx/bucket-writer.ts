@@ -4,7 +4,7 @@ import { WakeUp } from './wake-up';
 import type { RefusedLine, WriteOutcome } from './outcome';
 import { findRefused, type Verdict } from './refused-lines';
 import { Backoff, type BackoffOptions } from './retry';
-import type { InfluxServer } from './server';
+import type { WriteTarget } from './server';
 
 /** What the writer of a bucket is doing. */
 export interface BucketState {
@@ -21,7 +21,7 @@ export interface BucketState {
 export interface BucketWriterOptions {
   bucket: string;
   queue: PointQueue;
-  server: InfluxServer;
+  server: WriteTarget;
   /** Lines for one request. */
   batchLines: number;
   /** Milliseconds that points wait for others to be written with. */
@@ -84,9 +84,15 @@ export class BucketWriter {
     if (this.#state.state === 'idle' || this.#state.state === 'writing') this.#wakeUp.ring();
   }
 
-  /** Tries again at once if it is waiting for the server, unless the server has said how long. */
-  tryAgain(): void {
-    if (this.#state.state === 'retrying' && this.#mayHurry) this.#wakeUp.ring();
+  /**
+   * Tries again at once if it is waiting for the server, unless the server has said how long.
+   *
+   * @param options - `configuration`: also if it is waiting for an operator
+   */
+  tryAgain(options: { configuration?: boolean } = {}): void {
+    const { state } = this.#state;
+    if (state === 'retrying' ? this.#mayHurry : state === 'configuration' && options.configuration === true)
+      this.#wakeUp.ring();
   }
 
   /** Ends what is under way; what is not written stays in the queue. */

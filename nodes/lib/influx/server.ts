@@ -9,8 +9,8 @@ export type { TestResult } from './test-result';
 /** The generation of InfluxDB: they differ in how they take and refuse points. */
 export type ServerVersion = '1' | '2' | '3';
 
-/** One InfluxDB, whatever its version. */
-export interface InfluxServer extends QuerySource {
+/** Where points are written to. */
+export interface WriteTarget {
   /** Lines for one request that suit this version. */
   readonly batchLines: number;
   /**
@@ -18,6 +18,10 @@ export interface InfluxServer extends QuerySource {
    * Never rejects but with the signal's reason once that is aborted.
    */
   write(bucket: string, body: string, signal: AbortSignal): Promise<WriteOutcome>;
+}
+
+/** One InfluxDB, whatever its version. */
+export interface InfluxServer extends QuerySource, WriteTarget {
   /** Whether points could be written, without writing one; with a bucket, whether that is there. Never rejects. */
   test(bucket?: string): Promise<TestResult>;
   /** Creates and changes buckets. */

@@ -4,7 +4,7 @@ import type { Chunk, PointQueue } from '../store/queue';
 import { BucketWriter, type BucketState } from './bucket-writer';
 import { parseLine } from './parse-line';
 import { CONFIGURATION, RETRY, type BackoffOptions } from './retry';
-import type { InfluxServer } from './server';
+import type { WriteTarget } from './server';
 
 export type { BucketState } from './bucket-writer';
 
@@ -59,15 +59,17 @@ function pointOf(bucket: string, line: string): Point | undefined {
  */
 export class Writer {
   readonly #queue: PointQueue;
-  readonly #server: InfluxServer;
+  readonly #server: WriteTarget;
   readonly #settings: Required<WriterOptions>;
   readonly #buckets = new Map<string, BucketWriter>();
   readonly #written = new Listeners<WrittenBatch>();
   readonly #refused = new Listeners<RefusedPoint>();
   readonly #state = new Listeners<BucketState & { bucket: string }>();
+  /** Buckets whose points are being discarded. */
+  readonly #discarding = new Set<string>();
   #unlisten: (() => void) | undefined;
 
-  constructor(queue: PointQueue, server: InfluxServer, options: WriterOptions = {}) {
+  constructor(queue: PointQueue, server: WriteTarget, options: WriterOptions = {}) {
     this.#queue = queue;
     this.#server = server;
     this.#settings = {
@@ -81,14 +83,39 @@ export class Writer {
 
   /** Begins with what the queue holds, and goes on with what comes into it. */
   start(): void {
-    this.#unlisten ??= this.#queue.onAvailable((bucket) => this.#writerOf(bucket).notice());
-    for (const bucket of this.#queue.buckets()) this.#writerOf(bucket).notice();
+    this.#unlisten ??= this.#queue.onAvailable((bucket) => this.#notice(bucket));
+    for (const bucket of this.#queue.buckets()) this.#notice(bucket);
   }
 
   /** Ends what is under way, at once; what is not written stays in the queue. */
   async close(): Promise<void> {
     this.#unlisten?.();
+    this.#unlisten = undefined;
     await Promise.all(Array.from(this.#buckets.values(), (writer) => writer.close()));
+  }
+
+  /** Something may have been put right: what waits for the server is tried again. */
+  tryAgain(): void {
+    for (const writer of this.#buckets.values()) writer.tryAgain({ configuration: true });
+  }
+
+  /**
+   * Takes all points of a bucket off the queue that wait in it or are being written. They count as dropped.
+   *
+   * @returns how many
+   * @throws PackError `store-unavailable`
+   */
+  async discard(bucket: string): Promise<number> {
+    if (this.#discarding.has(bucket)) return 0;
+    this.#discarding.add(bucket);
+    try {
+      await this.#buckets.get(bucket)?.close();
+      this.#buckets.delete(bucket);
+      return await this.#queue.discard(bucket);
+    } finally {
+      this.#discarding.delete(bucket);
+      if (this.#queue.waiting(bucket) > 0) this.#notice(bucket);
+    }
   }
 
   /** What is done about each bucket that had points. */
@@ -109,6 +136,10 @@ export class Writer {
   /** Called when the state of a bucket or its reason changes. */
   onState(listener: (state: BucketState & { bucket: string }) => void): () => void {
     return this.#state.add(listener);
+  }
+
+  #notice(bucket: string): void {
+    if (this.#unlisten !== undefined && !this.#discarding.has(bucket)) this.#writerOf(bucket).notice();
   }
 
   #writerOf(bucket: string): BucketWriter {

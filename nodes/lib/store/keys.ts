@@ -18,8 +18,9 @@
  * installation                                              what tells this installation's client ids from all others
  * ```
  *
- * A *lane* is the points of one bucket and priority; its chunks are in the order in which they were accepted. Server and
- * bucket are percent-encoded: a hand-made point may name its bucket as it likes.
+ * `<server>` is the place that the queue belongs to, see ../influx/place.ts; in a store of an early release, the id of the
+ * `influx-server` node. A *lane* is the points of one bucket and priority; its chunks are in the order in which they were
+ * accepted. Server and bucket are percent-encoded.
  */
 
 /** `event`: alarms and actions, kept longest and written first. `sensor`: all else. */

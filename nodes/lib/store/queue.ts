@@ -44,21 +44,26 @@ export interface LostPoints {
 export interface RemovalOutcome {
   /** Of each chunk, in the order of the chunks, how many of its points InfluxDB refused. Default: none. */
   refused?: readonly number[];
+  /** They are not in InfluxDB: an operator wants them no more. */
+  discarded?: boolean;
 }
 
 /** Chunks on their way out of the queue. */
 interface Removal {
   chunks: readonly Chunk[];
-  refused: readonly number[];
+  outcome: RemovalOutcome;
   resolve: () => void;
 }
+
+/** Lines that are discarded by one batch. */
+const DISCARD_LINES = 10_000;
 
 /** Removed bytes of a lane after which LevelDB is told to give their space back; the latter when nothing can be added. */
 const COMPACT_AFTER = 64 * 1024 * 1024;
 const COMPACT_WHEN_FULL = 1024 * 1024;
 
 /**
- * The points of one `influx-server` that are accepted and not yet in InfluxDB. They are in the store; in memory is only
+ * The points for one place that are accepted and not yet in InfluxDB. They are in the store; in memory is only
  * what is being accepted or written.
  *
  * All that changes the queue's part of the store goes through one loop, one batch at a time: so the ledgers that each
@@ -67,7 +72,7 @@ const COMPACT_WHEN_FULL = 1024 * 1024;
 export class PointQueue {
   readonly #store: Store;
   readonly #server: string;
-  readonly #limitBytes: number;
+  #limitBytes: number;
   readonly #intake: Intake;
   readonly #companion: QueueCompanion | undefined;
   readonly #lanes: Lanes;
@@ -133,9 +138,38 @@ export class PointQueue {
     this.#intake.add(this.#lanes.of(bucket, priority), origin, this.#accounts.of(origin), line, stored);
   }
 
+  /** Bytes of lines that the queue may hold from now on. */
+  limit(bytes: number): void {
+    this.#limitBytes = bytes;
+  }
+
   /** Buckets that hold points. */
   buckets(): string[] {
     return this.#lanes.buckets();
+  }
+
+  /** Points of a bucket, whether somebody has taken them or not. */
+  points(bucket: string): number {
+    const lanes = this.#lanes.find(bucket);
+    return lanes === undefined ? 0 : PRIORITIES.reduce((sum, priority) => sum + lanes[priority].points, 0);
+  }
+
+  /**
+   * Takes all points that wait for a bucket off the queue, for good; they count as dropped. Those that come meanwhile stay.
+   *
+   * @returns how many
+   * @throws PackError `store-unavailable`
+   */
+  async discard(bucket: string): Promise<number> {
+    const waiting = this.waiting(bucket);
+    let points = 0;
+    while (points < waiting) {
+      const chunks = await this.take(bucket, DISCARD_LINES);
+      if (chunks.length === 0) break;
+      await this.remove(chunks, { discarded: true });
+      for (const chunk of chunks) points += chunk.points;
+    }
+    return points;
   }
 
   /** Points of a bucket that nobody has taken. */
@@ -188,7 +222,7 @@ export class PointQueue {
     for (const chunk of chunks) this.#takenOf(chunk);
     if (chunks.length === 0 || this.#closed !== undefined) return;
     await new Promise<void>((resolve) => {
-      this.#removals.push({ chunks, refused: outcome.refused ?? [], resolve });
+      this.#removals.push({ chunks, outcome, resolve });
       this.#run();
     });
   }
@@ -381,7 +415,7 @@ export class PointQueue {
     await this.#companion?.load(this.#store, (bucket) => storedIn(found.values(), bucket));
     // Closed and opened again while this was reading: another load is under way.
     if (generation !== this.#store.generation) return;
-    const departures: Map<ChunkHead, Departure> = this.#departuresOf(this.#removals);
+    const departures = this.#departuresOf(this.#removals);
     for (const { chunk } of this.#uncertain) departures.set(chunk, 'dropped');
     const dropped = this.#uncertain.splice(0).flatMap(({ chunk }) => (gone.has(chunk) ? [chunk] : []));
     const reopening = { accounts: this.#accounts, first: this.#generation < 0, gone, departures };
@@ -404,12 +438,13 @@ export class PointQueue {
   }
 
   /** The chunks of removals that are still in the store; some may have left it by a batch that seemed to fail. */
-  #departuresOf(removals: readonly Removal[]): Map<ChunkHead, { refused: number }> {
-    const departures = new Map<ChunkHead, { refused: number }>();
-    for (const { chunks, refused } of removals) {
+  #departuresOf(removals: readonly Removal[]): Map<ChunkHead, Departure> {
+    const departures = new Map<ChunkHead, Departure>();
+    for (const { chunks, outcome } of removals) {
       chunks.forEach((chunk, index) => {
         const held = this.#heldBy(chunk);
-        if (held !== undefined) departures.set(held.chunk, { refused: refused[index] ?? 0 });
+        const departure = outcome.discarded === true ? 'discarded' : { refused: outcome.refused?.[index] ?? 0 };
+        if (held !== undefined) departures.set(held.chunk, departure);
       });
     }
     return departures;

@@ -4,7 +4,7 @@ import { adjustShare, type Ledger } from './ledger';
 import type { Accounts } from './totals';
 
 /** Why a chunk that somebody holds was to leave the store by a batch that failed. */
-export type Departure = { refused: number } | 'dropped';
+export type Departure = { refused: number } | 'dropped' | 'discarded';
 
 export interface Reopening {
   accounts: Accounts;
@@ -56,7 +56,7 @@ export function reconcile(lane: Lane, found: FoundLane | undefined, reopening: R
 /** A chunk has left the store. */
 export function countDeparture(accounts: Accounts, chunk: ChunkHead, departure: Departure): void {
   const counters = accounts.of(chunk.origin);
-  if (departure === 'dropped') {
+  if (typeof departure === 'string') {
     counters.dropped += chunk.points;
     return;
   }

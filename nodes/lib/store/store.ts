@@ -141,14 +141,18 @@ export class Store {
     return () => this.#listeners.delete(listener);
   }
 
-  /** Marks the queue of a server as opened, so that nobody opens it twice, nor counts it among the orphans. */
-  claim(server: string): void {
-    if (this.#queues.has(server)) throw new Error(`The queue of ${server} is open already`);
-    this.#queues.add(server);
+  /** Marks a queue as opened, so that nobody opens it twice, nor counts it among the orphans. */
+  claim(queue: string): void {
+    if (this.#queues.has(queue)) throw new Error(`The queue of ${queue} is open already`);
+    this.#queues.add(queue);
   }
 
-  unclaim(server: string): void {
-    this.#queues.delete(server);
+  unclaim(queue: string): void {
+    this.#queues.delete(queue);
+  }
+
+  isClaimed(queue: string): boolean {
+    return this.#queues.has(queue);
   }
 
   /**
@@ -262,7 +266,7 @@ export class Store {
     if (this.#spaceChecks++ % TRIM_EVERY === 0) await trimInfoLog(this.directory);
   }
 
-  /** Servers with queued points whose queue is not open and who are not among those known, and how many points they have. */
+  /** Queues with points that are not open and not among those known, and how many points they have. */
   async orphans(known: Iterable<string>): Promise<Map<string, number>> {
     const others = new Set([...known, ...this.#queues]);
     const orphans = new Map<string, number>();

@@ -121,7 +121,7 @@ async function play(seed: number): Promise<void> {
   const restart = async (kill: boolean): Promise<void> => {
     // Nothing of what is on its way may reach the disk then.
     life.crashed ||= kill;
-    await running.aggregator.close(false);
+    await running.aggregator.close();
     for (let started = false; !started;) {
       await closeAll();
       life.crashed = false;
@@ -172,7 +172,7 @@ async function play(seed: number): Promise<void> {
   for (const rule of RULES) {
     expect(storedResults(influx, rule), `seed ${seed}`).toEqual(expectedResults(influx, rule));
   }
-  await running.aggregator.close(false);
+  await running.aggregator.close();
   await closeAll();
 }
 
