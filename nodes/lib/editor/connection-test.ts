@@ -19,6 +19,7 @@ const EXPLANATIONS: Record<string, string> = {
   unauthorized: 'influx-server.test.unauthorized',
   forbidden: 'influx-server.test.forbidden',
   'not-found': 'influx-server.test.not-found',
+  'other-organization': 'influx-server.test.other-organization',
   'wrong-version': 'influx-server.test.wrong-version',
   unexpected: 'influx-server.test.unexpected',
 };

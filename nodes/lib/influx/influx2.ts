@@ -1,8 +1,10 @@
 import { PackError } from '../errors';
+import { connectionFault } from './connection-fault';
+import { AnswerError, saysNoOrganization, TokenOrganization } from './organization2';
 import { commonOutcome, jsonOf, wordsOf, type Answer, type WriteOutcome } from './outcome';
 import { KeeperProvisioner, type Provisioner } from './provision';
 import { Buckets } from './provision2';
-import { QueryEndpoint, type SeriesRows } from './query';
+import { QueryEndpoint, QueryError, type SeriesRows } from './query';
 import type { ConnectOptions, InfluxServer } from './server';
 import { failed, passed, pingedVersion, tested, unexpected, type TestResult } from './test-result';
 import { Transport } from './transport';
@@ -34,10 +36,12 @@ class Influx2 implements InfluxServer {
   readonly #organization: string;
   readonly #endpoint: WriteEndpoint;
   readonly #reader: QueryEndpoint;
+  readonly #read: TokenOrganization;
 
   constructor(transport: Transport, organization: string) {
     this.#transport = transport;
     this.#organization = organization;
+    this.#read = new TokenOrganization(transport, organization);
     this.#endpoint = new WriteEndpoint(transport, {
       path: (bucket) => this.#path(bucket),
       outcomeOf,
@@ -51,8 +55,17 @@ class Influx2 implements InfluxServer {
     return this.#endpoint.write(bucket, body, signal);
   }
 
-  query(bucket: string, statement: string, signal: AbortSignal): AsyncIterable<SeriesRows> {
-    return this.#reader.query(bucket, statement, signal);
+  async *query(bucket: string, statement: string, signal: AbortSignal): AsyncGenerator<SeriesRows, void, undefined> {
+    signal.throwIfAborted();
+    await this.#checkOrganization(signal);
+    try {
+      yield* this.#reader.query(bucket, statement, signal);
+    } catch (error) {
+      // What InfluxQL calls a database, and says of both.
+      if (!(error instanceof QueryError) || !error.message.startsWith('database not found')) throw error;
+      const message = `there is no bucket "${bucket}", or the token may not read it`;
+      throw new QueryError('not-found', message, { cause: error });
+    }
   }
 
   test(bucket?: string): Promise<TestResult> {
@@ -61,7 +74,8 @@ class Influx2 implements InfluxServer {
       if (typeof version === 'object') return version;
       // A write without points is checked like any other, and a token that may only write can do it.
       const answer = await this.#transport.send({ method: 'POST', path: this.#path(bucket ?? NO_BUCKET) });
-      return this.#result(answer, bucket, version);
+      const result = this.#result(answer, bucket, version);
+      return result.ok ? ((await this.#testOrganization(version)) ?? result) : result;
     });
   }
 
@@ -71,6 +85,46 @@ class Influx2 implements InfluxServer {
 
   close(): void {
     this.#transport.close();
+  }
+
+  /** @throws QueryError, or the signal's reason once that is aborted */
+  async #checkOrganization(signal: AbortSignal): Promise<void> {
+    let fault: string | undefined;
+    try {
+      fault = await this.#read.fault();
+    } catch (error) {
+      signal.throwIfAborted();
+      throw this.#checkError(error);
+    }
+    signal.throwIfAborted();
+    if (fault !== undefined) throw new QueryError('forbidden', fault);
+  }
+
+  #checkError(error: unknown): QueryError {
+    if (!(error instanceof AnswerError)) {
+      const { code, message } = connectionFault(error, this.#transport.host);
+      return new QueryError(code === 'timeout' ? 'timeout' : 'unreachable', message, { cause: error });
+    }
+    const { answer, message } = error;
+    if (answer.status === 401) return new QueryError('unauthorized', message, { cause: error });
+    const words = saysNoOrganization(answer)
+      ? this.#noOrganization(answer)
+      : `It cannot be told which organization the token reads: ${message}`;
+    return new QueryError('unreachable', words, { cause: error });
+  }
+
+  async #testOrganization(version: string | undefined): Promise<TestResult | undefined> {
+    try {
+      const fault = await this.#read.fault();
+      return fault === undefined ? undefined : failed('other-organization', fault, version);
+    } catch (error) {
+      if (error instanceof AnswerError) return unexpected(error.answer, this.#transport.host, version);
+      throw error;
+    }
+  }
+
+  #noOrganization(answer: Answer): string {
+    return `There is no organization "${this.#organization}": correct its name (${wordsOf(answer)})`;
   }
 
   #path(bucket: string): string {
@@ -98,21 +152,14 @@ class Influx2 implements InfluxServer {
   }
 
   #notFound(answer: Answer, bucket: string | undefined, version: string | undefined): TestResult {
-    const words = wordsOf(answer);
     if (!jsonOf(answer)) return unexpected(answer, this.#transport.host, version);
-    if (words.startsWith('organization')) {
-      return failed(
-        'not-found',
-        `There is no organization "${this.#organization}": correct its name (${words})`,
-        version,
-      );
-    }
+    if (saysNoOrganization(answer)) return failed('not-found', this.#noOrganization(answer), version);
     // Token and organization have been accepted before the bucket was looked for.
     if (bucket === undefined)
       return passed(`the token and the organization "${this.#organization}" are right.`, version);
     return failed(
       'not-found',
-      `There is no bucket "${bucket}" in the organization "${this.#organization}", or the token may not see it: create it, or correct the name (${words})`,
+      `There is no bucket "${bucket}" in the organization "${this.#organization}", or the token may not see it: create it, or correct the name (${wordsOf(answer)})`,
       version,
     );
   }

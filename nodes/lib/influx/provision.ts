@@ -86,8 +86,10 @@ export interface Retention {
 export interface Inventory {
   /** All but InfluxDB's own. */
   found: FoundBucket[];
-  /** What to know of a bucket that is not among them. */
+  /** What to know of any bucket that is not among them. */
   noteOnMissing?: string;
+  /** What to know of single buckets that are not among them. */
+  notes?: ReadonlyMap<string, string>;
   /** How many buckets the server holds at most. */
   limit?: number;
 }
@@ -132,10 +134,10 @@ export class KeeperProvisioner implements Provisioner {
 
   async plan(buckets: ReadonlyMap<string, { retention: number }>): Promise<ProvisionPlan> {
     for (const [name, { retention }] of buckets) checkRetention(name, retention);
-    const { found, noteOnMissing, limit } = await this.#keeper.look([...buckets.keys()]);
+    const { found, noteOnMissing, notes, limit } = await this.#keeper.look([...buckets.keys()]);
     const byName = new Map(found.map((bucket) => [bucket.name, bucket]));
     const items = [...buckets].map(([name, { retention }]) =>
-      compared(name, { retention }, byName.get(name), noteOnMissing),
+      compared(name, { retention }, byName.get(name), notes?.get(name) ?? noteOnMissing),
     );
     const surplus = found.filter(({ name }) => !buckets.has(name)).map(surplusItem);
     const missing = items.filter(({ state }) => state === 'missing').length;

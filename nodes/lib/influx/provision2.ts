@@ -1,13 +1,13 @@
+import { organizationParameter, PAGE } from './organization2';
 import { jsonOf, reasonOfAnswer, wordsOf, type Answer } from './outcome';
 import { ProvisionError, type BucketKeeper, type FoundBucket, type Inventory, type Retention } from './provision';
 import { askJson, unexpectedAnswer } from './provision-request';
 import type { Transport } from './transport';
 
 const PATH = '/api/v2/buckets';
-/** The most that 2.x gives at once. */
-const PAGE = 100;
-/** Every organization has it, and a token that may read all of its buckets sees it. */
+/** Every organization has it, and a token that may read the organization sees it. */
 const SYSTEM_BUCKET = '_monitoring';
+const HIDDEN = 'a bucket of that name is there, and the token may not see it';
 
 /** The retention policy of a bucket in InfluxQL. */
 const POLICY = 'autogen';
@@ -42,46 +42,46 @@ export class Buckets implements BucketKeeper {
   readonly #organization: string;
   /** The parameter that names the organization. */
   readonly #parameter: Record<string, string>;
+  /** As given, or as the buckets have it that the token sees. */
+  #organizationId: string | undefined;
 
   /** @param organization - name or id */
   constructor(transport: Transport, organization: string) {
     this.#transport = transport;
     this.#organization = organization;
-    this.#parameter = { [/^[0-9a-f]{16}$/.test(organization) ? 'orgID' : 'org']: organization };
+    this.#parameter = organizationParameter(organization);
+    this.#organizationId = this.#parameter['orgID'];
   }
 
   async look(names: readonly string[]): Promise<Inventory> {
     const found = new Map<string, FoundBucket>();
+    const notes = new Map<string, string>();
     for (const bucket of await this.#all()) found.set(bucket.name, foundOf(bucket));
     // Pages are cut before the buckets are taken out that the token may not read: what matters is asked for by its name.
     for (const name of names) {
-      const bucket = found.get(name) ?? (await this.find(name));
-      if (bucket) found.set(name, bucket);
+      if (found.has(name)) continue;
+      const bucket = await this.#named(name);
+      if (bucket === 'hidden') notes.set(name, HIDDEN);
+      else if (bucket) found.set(name, foundOf(bucket));
     }
+    if (found.size === 0 && notes.size > 0) throw this.#cannotRead();
     for (const mapping of await this.#mappings()) {
       const bucket = found.get(mapping.database);
       if (!bucket || bucket.id === mapping.bucketID) continue;
       const fault = `InfluxQL reads another bucket under this name, so averages and backups would too: remove the DBRP mapping ${mapping.id}`;
       found.set(bucket.name, { ...bucket, fault });
     }
-    const seesAll = (await this.#named(SYSTEM_BUCKET)) !== undefined;
-    if (found.size === 0 && !seesAll) throw this.#cannotRead();
-    return {
-      found: [...found.values()].filter(({ name }) => !name.startsWith('_')),
-      ...(!seesAll && {
-        noteOnMissing: 'or the token may not see it: it may not read all buckets of the organization',
-      }),
-    };
+    return { found: [...found.values()].filter(({ name }) => !name.startsWith('_')), notes };
   }
 
   async find(name: string): Promise<FoundBucket | undefined> {
     const bucket = await this.#named(name);
+    if (bucket === 'hidden') throw this.#hidden();
     return bucket && foundOf(bucket);
   }
 
   async create(name: string, retention: Retention): Promise<void> {
-    const orgID = (await this.#named(SYSTEM_BUCKET))?.orgID ?? (await this.#page(0))[0]?.orgID;
-    if (orgID === undefined) throw this.#cannotRead();
+    const orgID = await this.#idOfOrganization();
     const answer = await askJson(this.#transport, 'POST', PATH, { orgID, name, retentionRules: rulesOf(retention) });
     if (answer.status !== 201) throw this.#refusal(answer);
   }
@@ -91,12 +91,13 @@ export class Buckets implements BucketKeeper {
     if (answer.status !== 200) throw this.#refusal(answer);
   }
 
+  /** To the first page that is empty: one that the token may read in part is short, and does not say that others follow. */
   async #all(): Promise<Bucket[]> {
     const buckets: Bucket[] = [];
-    for (;;) {
-      const page = await this.#page(buckets.length);
+    for (let offset = 0; ; offset += PAGE) {
+      const page = await this.#page(offset);
+      if (page.length === 0) return buckets;
       buckets.push(...page);
-      if (page.length < PAGE) return buckets;
     }
   }
 
@@ -104,17 +105,39 @@ export class Buckets implements BucketKeeper {
     return this.#list({ limit: String(PAGE), offset: String(offset) });
   }
 
-  async #named(name: string): Promise<Bucket | undefined> {
-    return (await this.#list({ name })).find((bucket) => bucket.name === name);
+  /** InfluxDB looks for the name before it asks whether the token may see the bucket, and answers differently. */
+  async #named(name: string): Promise<Bucket | 'hidden' | undefined> {
+    const answer = await this.#ask({ name });
+    if (answer.status === 404 && wordsOf(answer).startsWith('bucket ')) return undefined;
+    return this.#bucketsOf(answer).find((bucket) => bucket.name === name) ?? 'hidden';
   }
 
   async #list(parameters: Record<string, string>): Promise<Bucket[]> {
+    return this.#bucketsOf(await this.#ask(parameters));
+  }
+
+  #ask(parameters: Record<string, string>): Promise<Answer> {
     const query = new URLSearchParams({ ...this.#parameter, ...parameters }).toString();
-    const answer = await askJson(this.#transport, 'GET', `${PATH}?${query}`);
+    return askJson(this.#transport, 'GET', `${PATH}?${query}`);
+  }
+
+  #bucketsOf(answer: Answer): Bucket[] {
     if (answer.status !== 200) throw this.#refusal(answer);
     const buckets = jsonOf(answer)?.['buckets'];
     if (!Array.isArray(buckets)) throw unexpectedAnswer(answer, this.#transport.host);
+    const [first] = buckets as Bucket[];
+    this.#organizationId ??= first?.orgID;
     return buckets as Bucket[];
+  }
+
+  /** InfluxDB tells the id of an organization by the buckets in it that the token may see. */
+  async #idOfOrganization(): Promise<string> {
+    if (this.#organizationId === undefined) await this.#page(0);
+    if (this.#organizationId === undefined) await this.#named(SYSTEM_BUCKET);
+    if (this.#organizationId !== undefined) return this.#organizationId;
+    throw new ProvisionError(
+      `The token sees no bucket of the organization "${this.#organization}" and so cannot tell its id: give the id instead of the name in the server's settings, or give the token read on the organization too`,
+    );
   }
 
   /** Mappings that stand before a bucket of the same name. Without any, InfluxQL reads each bucket by its name. */
@@ -131,6 +154,12 @@ export class Buckets implements BucketKeeper {
     );
   }
 
+  #hidden(words = ''): ProvisionError {
+    return new ProvisionError(`${HIDDEN}: give it read on all buckets of the organization${words}`, {
+      isOfBucket: true,
+    });
+  }
+
   #refusal(answer: Answer): ProvisionError {
     const words = wordsOf(answer);
     switch (answer.status) {
@@ -145,12 +174,7 @@ export class Buckets implements BucketKeeper {
         }
         break;
       case 422:
-        if (/already exists|not unique/.test(words)) {
-          return new ProvisionError(
-            `A bucket of that name is there, and the token may not see it: give it read on all buckets of the organization (${words})`,
-            { isOfBucket: true },
-          );
-        }
+        if (/already exists|not unique/.test(words)) return this.#hidden(` (${words})`);
         break;
     }
     if (!jsonOf(answer)) return unexpectedAnswer(answer, this.#transport.host);

@@ -14,6 +14,8 @@ export interface TestResult {
     | 'unauthorized'
     | 'forbidden'
     | 'not-found'
+    /** 2.x: the token writes to the organization that is named and reads another one */
+    | 'other-organization'
     /** something answers, but not as InfluxDB of this version does */
     | 'unexpected';
   message: string;

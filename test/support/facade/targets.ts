@@ -88,8 +88,10 @@ async function target2({ url, token }: Place, organization: string, assertHonest
   const orgID = (JSON.parse(listed) as { buckets: { orgID: string }[] }).buckets[0]?.orgID;
   const ids: string[] = [];
   const idsOf = async (name: string): Promise<string[]> => {
-    const answer = await ask(`${buckets}?${new URLSearchParams({ org: organization, name }).toString()}`, { headers });
-    return (JSON.parse(answer) as { buckets: { id: string }[] }).buckets.map(({ id }) => id);
+    const path = `${buckets}?${new URLSearchParams({ org: organization, name }).toString()}`;
+    const answer = await fetch(path, { headers });
+    if (answer.status === 404) return [];
+    return ((await answer.json()) as { buckets: { id: string }[] }).buckets.map(({ id }) => id);
   };
   return {
     options: { version: '2', url, organization, token, timeout: TIMEOUT },
