@@ -174,7 +174,7 @@ export class BucketStore {
 }
 
 /** System buckets are seen by those who may read the organization, whatever buckets they may read. */
-function mayRead(token: Token, { id, organization, isSystem }: Bucket): boolean {
+export function mayRead(token: Token, { id, organization, isSystem }: Bucket): boolean {
   return isSystem === true
     ? may(token, 'read', 'orgs', { id: organization.id })
     : may(token, 'read', 'buckets', { id, orgID: organization.id });
@@ -192,7 +192,9 @@ function linksOf(
   offset: number,
 ): Record<string, string> {
   const path = (at: number): string => {
-    const query = new URLSearchParams({ descending: 'false', ...parameters, offset: String(at) });
+    const { name, ...others } = parameters;
+    const query = new URLSearchParams({ descending: 'false', ...others, offset: String(at) });
+    if (name !== undefined) query.set('bucket', name);
     query.sort();
     return `${PATH}?${query.toString()}`;
   };

@@ -95,14 +95,30 @@ export class WriteApi {
 
   #beyondRetention(bucket: Bucket, error: string, lines: string[]): Reply {
     const dropped = /dropped=([0-9]+)/.exec(error)?.[1] ?? '';
-    const hours = bucket.retention / 3600;
-    const [first = ''] = lines;
-    const bound = new Date(Date.now() - bucket.retention * 1000).toISOString();
-    const why = `dropped because it violates a Retention Policy Lower Bound at ${bound}`;
+    const bound = BigInt(Date.now() - bucket.retention * 1000) * 1_000_000n;
+    const why = `dropped because it violates a Retention Policy Lower Bound at ${timeText(bound)}`;
+    const outside = lines
+      .map(keyAndTime)
+      .filter(({ time }) => time < bound)
+      .sort((a, b) => (a.time < b.time ? -1 : 1))
+      .map(({ key, time }) => `${key} at ${timeText(time)} ${why}`);
     const message =
       `failure writing points to database: partial write: dropped ${dropped} points outside retention policy of duration ` +
-      `${hours}h0m0s - oldest point ${first} ${why}, newest point ${first} ${why} dropped=${dropped} ` +
-      `for database: ${bucket.id} for retention policy: autogen`;
+      `${bucket.retention / 3600}h0m0s - oldest point ${outside[0] ?? ''}, newest point ${outside.at(-1) ?? ''} ` +
+      `dropped=${dropped} for database: ${bucket.id} for retention policy: autogen`;
     return fail(422, 'unprocessable entity', message);
   }
+}
+
+function keyAndTime(line: string): { key: string; time: bigint } {
+  const key = /^(?:\\.|[^ \\])*/.exec(line)?.[0] ?? '';
+  const time = / (-?[0-9]+)\s*$/.exec(line)?.[1];
+  return { key, time: time === undefined ? BigInt(Date.now()) * 1_000_000n : BigInt(time) };
+}
+
+/** As Go writes it: without zeros at the end. */
+function timeText(nanoseconds: bigint): string {
+  const seconds = new Date(Number(nanoseconds / 1_000_000_000n) * 1000).toISOString().slice(0, 19);
+  const fraction = (nanoseconds % 1_000_000_000n).toString().padStart(9, '0').replace(/0+$/, '');
+  return `${seconds}${fraction === '' ? '' : `.${fraction}`}Z`;
 }

@@ -5,7 +5,7 @@ import type { Faults, SeenRequest } from './faults';
 import type { FaultyServer, Reply } from './faulty-server';
 import { HonestServer, onlyParameters, Unknown } from './honesty';
 import { Access, may, newId, TYPES, type Organization, type Permission, type Token } from './influx2-access';
-import { BucketStore, shardFor, type Bucket } from './influx2-buckets';
+import { BucketStore, mayRead, shardFor, type Bucket } from './influx2-buckets';
 import { fail, json, unauthorized } from './influx2-replies';
 import { WriteApi } from './influx2-write';
 import { answerQuery } from './query';
@@ -194,7 +194,9 @@ export class Influx2Facade {
     const organization =
       orgID === null ? this.#access.organizationNamed(name ?? '') : this.#access.organizationWithId(orgID);
     if (!organization) {
-      return orgID === null ? fail(404, 'not found', `invalid org "${String(name)}"`) : json(200, { content: [] });
+      return orgID === null
+        ? fail(404, 'not found', `invalid org "${String(name)}": organization not found`)
+        : json(200, { content: [] });
     }
     const content = this.#mapped(organization)
       .filter(({ bucket }) => mayReadData(token, bucket))
@@ -232,7 +234,8 @@ export class Influx2Facade {
   }
 }
 
-/** By InfluxQL a system bucket is judged like any other. */
-function mayReadData(token: Token, { id, organization }: Bucket): boolean {
-  return may(token, 'read', 'buckets', { id, orgID: organization.id });
+/** Whether InfluxQL reads it: a system bucket must be seen, and be readable like any other. */
+function mayReadData(token: Token, bucket: Bucket): boolean {
+  const { id, organization } = bucket;
+  return mayRead(token, bucket) && may(token, 'read', 'buckets', { id, orgID: organization.id });
 }

@@ -49,6 +49,14 @@ let url: string;
 let handle: (response: ServerResponse) => void;
 let asked: { url: string; accept: string | undefined; body: URLSearchParams }[];
 
+/** How 2.x is asked which organization its token reads; here the right one, and no other that the token may read. */
+const ORGANIZATION_ANSWERS: [RegExp, object][] = [
+  [/SHOW DATABASES/, { results: [{ statement_id: 0, series: [{ name: 'databases', values: [['raw']] }] }] }],
+  [/^\/api\/v2\/dbrps/, { content: [{ database: 'raw', orgID: 'a' }] }],
+  [/^\/api\/v2\/buckets.*offset=0/, { buckets: [{ orgID: 'a' }] }],
+  [/^\/api\/v2\/buckets/, { buckets: [] }],
+];
+
 function open(more: Partial<ConnectOptions> = {}): void {
   server.close();
   server = connect({ version: '1', url, database: 'iot', organization: 'org', token: 'token', timeout: 5000, ...more });
@@ -61,6 +69,12 @@ beforeEach(async () => {
     request.on('data', (part: Buffer) => parts.push(part));
     request.on('end', () => {
       const body = new URLSearchParams(Buffer.concat(parts).toString());
+      const what = `${request.url ?? ''} ${body.get('q') ?? ''}`;
+      const ofOrganization = ORGANIZATION_ANSWERS.find(([pattern]) => pattern.test(what))?.[1];
+      if (ofOrganization) {
+        response.end(JSON.stringify(ofOrganization));
+        return;
+      }
       asked.push({ url: request.url ?? '', accept: request.headers.accept, body });
       handle(response);
     });
