@@ -241,6 +241,6 @@ describe('a disk for the copies', () => {
     expect(verified?.faults[0]?.reason).toContain(file);
     const into = await target.createBucket();
     await expect(restoreCopies({ directory, bucket, into, server, signal: never })).rejects.toThrow(file);
-    expect(await target.query(into, 'SHOW FIELD KEYS')).not.toContain('series');
+    for await (const block of server.query(into, 'SHOW FIELD KEYS', never)) expect(block).toBeUndefined();
   });
 });

@@ -103,7 +103,11 @@ describe.each(targetKinds())('queries of $name', ({ version, start }) => {
     const measurement = uniqueName();
     await write([`${measurement},a=1 f=1 ${START}`, `${measurement},a=1,b=2 f=2 ${START}`]);
     const blocks = await read(`SELECT "f" FROM ${quotedName(measurement)} GROUP BY *`);
-    expect(blocks.map(({ tags }) => tags)).toEqual([{ a: '1' }, { a: '1', b: '2' }]);
+    // 3.x gives what lacks a tag last, the others first.
+    const inOrder = blocks
+      .map(({ tags }) => tags)
+      .sort((one, other) => Object.keys(one).length - Object.keys(other).length);
+    expect(inOrder).toEqual([{ a: '1' }, { a: '1', b: '2' }]);
   });
 
   test.skipIf(version === '3')('names with quotes and backslashes are found', async () => {

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { lineOf } from '../../nodes/lib/influx/line-protocol';
 import type { WriteOutcome } from '../../nodes/lib/influx/outcome';
 import { findRefused, type Verdict } from '../../nodes/lib/influx/refused-lines';
+import type { SeriesRows } from '../../nodes/lib/influx/query';
 import { connect } from '../../nodes/lib/influx/connect';
 import type { ConnectOptions, InfluxServer } from '../../nodes/lib/influx/server';
 import type { FieldValue, Point } from '../../nodes/lib/point';
@@ -41,22 +42,6 @@ function spread(good: string[], bad: string[]): string[] {
   return lines;
 }
 
-interface Series {
-  tags?: Record<string, string>;
-  columns: string[];
-  values: (string | number | boolean | null)[][];
-}
-
-/** Whole numbers of 16 digits and more as strings: a JavaScript number would lose some. */
-function seriesIn(json: string): Series[] {
-  const exact = json.replace(
-    /("(?:[^"\\]|\\.)*")|(?<=[[,])-?[0-9]{16,}(?=[\],])/g,
-    (whole, text: string | undefined) => (text === undefined ? `"${whole}"` : text),
-  );
-  const { results } = JSON.parse(exact) as { results: { series?: Series[]; error?: string }[] };
-  return results[0]?.series ?? [];
-}
-
 describe.each(targetKinds())('write outcomes of $name', ({ version, start }) => {
   let target: Target;
   let server: InfluxServer;
@@ -85,9 +70,15 @@ describe.each(targetKinds())('write outcomes of $name', ({ version, start }) => 
     return by.write(to, lines.join('\n'), new AbortController().signal);
   }
 
+  async function read(statement: string, from = bucket): Promise<SeriesRows[]> {
+    const blocks: SeriesRows[] = [];
+    for await (const block of server.query(from, statement, new AbortController().signal)) blocks.push(block);
+    return blocks;
+  }
+
   async function count(measurement: string, from = bucket): Promise<number> {
-    const [series] = seriesIn(await target.query(from, `SELECT count("f") FROM "${measurement}"`));
-    return Number(series?.values[0]?.[1] ?? 0);
+    const [block] = await read(`SELECT count("f") FROM "${measurement}"`, from);
+    return Number(block?.rows[0]?.[0] ?? 0);
   }
 
   /** Writes as the writer does; the refused lines with their reasons, and the requests that it took. */
@@ -137,18 +128,19 @@ describe.each(targetKinds())('write outcomes of $name', ({ version, start }) => 
     }));
     expect(await write(points.map(lineOf))).toEqual({ kind: 'written' });
 
-    const series = seriesIn(await target.query(bucket, `SELECT "f", "i", "b", "s" FROM "${measurement}" GROUP BY *`));
-    const rows = series.flatMap(({ tags, values }) => values.map((row) => ({ tags, row })));
-    const byTime = new Map(rows.map(({ tags, row }) => [String(row[0]), { tags, row }]));
+    const blocks = await read(`SELECT "f", "i", "b", "s" FROM "${measurement}" GROUP BY *`);
+    const byTime = new Map(
+      blocks.flatMap(({ tags, columns, times, rows }) =>
+        rows.map((row, index): [string, unknown] => [
+          String(times[index]),
+          { tags, ...Object.fromEntries(columns.map((name, column) => [name, row[column]])) },
+        ]),
+      ),
+    );
     expect(byTime.size).toBe(points.length);
     for (const { tags, fields, time } of points) {
-      const seen = byTime.get(time);
-      const [, f, i, b, s] = seen?.row ?? [];
-      expect(seen?.tags).toEqual(tags);
-      expect(Object.is(Number(f), fields['f']?.value), `${String(f)} for ${String(fields['f']?.value)}`).toBe(true);
-      expect(String(i)).toBe(String(fields['i']?.value));
-      expect(b).toBe(fields['b']?.value);
-      expect(s).toBe(fields['s']?.value);
+      const [f, i, b, s] = ['f', 'i', 'b', 's'].map((name) => fields[name]?.value);
+      expect(byTime.get(time)).toStrictEqual({ tags, f, i: BigInt(String(i)), b, s });
     }
   });
 
@@ -167,9 +159,8 @@ describe.each(targetKinds())('write outcomes of $name', ({ version, start }) => 
       };
       expect(await write([lineOf(point)])).toEqual({ kind: 'written' });
       const quoted = measurement.replace(/["\\]/g, '\\$&');
-      const [series] = seriesIn(await target.query(bucket, `SELECT * FROM "${quoted}" GROUP BY *`));
-      expect(series).toMatchObject({ columns: ['time', key], values: [[timeOf(index), index]] });
-      expect(series?.tags ?? {}).toEqual(made.tags);
+      const [block] = await read(`SELECT * FROM "${quoted}" GROUP BY *`);
+      expect(block).toMatchObject({ columns: [key], times: [BigInt(timeOf(index))], rows: [[index]], tags: made.tags });
     }
   });
 

@@ -10,7 +10,8 @@ import {
 import { bodyForVersion3 } from './line-for-version-3';
 import { KeeperProvisioner, type Provisioner } from './provision';
 import { Databases } from './provision3';
-import { QueryEndpoint, type SeriesRows } from './query';
+import type { SeriesRows } from './query';
+import { LinesReader } from './query3';
 import type { ConnectOptions, InfluxServer } from './server';
 import { failed, passed, pingedVersion, tested, unexpected, type TestResult } from './test-result';
 import { Transport } from './transport';
@@ -51,7 +52,7 @@ class Influx3 implements InfluxServer {
   readonly batchLines = BATCH_LINES;
   readonly #transport: Transport;
   readonly #endpoint: WriteEndpoint;
-  readonly #reader: QueryEndpoint;
+  readonly #reader: LinesReader;
 
   constructor(transport: Transport) {
     this.#transport = transport;
@@ -61,7 +62,7 @@ class Influx3 implements InfluxServer {
       outcomeOf,
       acceptsEmpty: false,
     });
-    this.#reader = new QueryEndpoint(transport, (bucket) => ({ db: bucket }), { mayBeEmpty: true });
+    this.#reader = new LinesReader(transport);
   }
 
   write(bucket: string, body: string, signal: AbortSignal): Promise<WriteOutcome> {

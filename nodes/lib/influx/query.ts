@@ -1,8 +1,7 @@
-import { HttpError } from '@influxdata/influxdb-client';
 import { connectionFault } from './connection-fault';
 import { decodeMsgpack, DocumentSplitter, type MsgpackValue } from './msgpack';
 import { headerOf, jsonOf, wordsOf, type Answer } from './outcome';
-import type { Transport } from './transport';
+import { AnswerError, type Transport } from './transport';
 
 /** A field value as InfluxDB has it: an integer is a bigint and a float a number, so that types survive. */
 export type Value = number | bigint | string | boolean | null;
@@ -34,7 +33,8 @@ export interface QuerySource {
 
 /** Why a statement has no answer, or none to its end. `message` holds the server's own words. */
 export class QueryError extends Error {
-  readonly code: 'unreachable' | 'timeout' | 'unauthorized' | 'forbidden' | 'not-found' | 'statement';
+  /** `too-large`: the server does not answer for so much time at once; for less it may. */
+  readonly code: 'unreachable' | 'timeout' | 'unauthorized' | 'forbidden' | 'not-found' | 'statement' | 'too-large';
 
   constructor(code: QueryError['code'], message: string, options?: ErrorOptions) {
     super(message, options);
@@ -44,41 +44,28 @@ export class QueryError extends Error {
 }
 
 /** Rows in a block at most, so that memory stays bounded however long a series is. */
-const BLOCK_ROWS = 5000;
+export const BLOCK_ROWS = 5000;
 
-/** The `/query` endpoint that all versions have, with what it is that names a bucket. */
+export const BREAKS_OFF = 'the answer breaks off before its end';
+
+/** The `/query` endpoint of 1.x and 2.x, with what it is that names a bucket. */
 export class QueryEndpoint implements QuerySource {
   readonly #transport: Transport;
   readonly #place: (bucket: string) => Record<string, string>;
-  readonly #mayBeEmpty: boolean;
 
-  /**
-   * @param place - the parameters that name the bucket
-   * @param options - `mayBeEmpty`: an answer without rows can have no content at all
-   */
-  constructor(
-    transport: Transport,
-    place: (bucket: string) => Record<string, string>,
-    options: { mayBeEmpty?: boolean } = {},
-  ) {
+  /** @param place - the parameters that name the bucket */
+  constructor(transport: Transport, place: (bucket: string) => Record<string, string>) {
     this.#transport = transport;
     this.#place = place;
-    this.#mayBeEmpty = options.mayBeEmpty ?? false;
   }
 
   async *query(bucket: string, statement: string, signal: AbortSignal): AsyncGenerator<SeriesRows, void, undefined> {
-    let previous: SeriesRows | undefined;
     try {
-      for await (const block of this.#blocks(bucket, statement, signal)) {
-        if (previous) yield { ...previous, more: isSameSeries(previous, block) };
-        signal.throwIfAborted();
-        previous = block;
-      }
+      yield* withMore(this.#blocks(bucket, statement, signal), signal);
     } catch (error) {
       signal.throwIfAborted();
       throw queryError(error, this.#transport.host);
     }
-    if (previous) yield previous;
   }
 
   async *#blocks(bucket: string, statement: string, signal: AbortSignal): AsyncGenerator<SeriesRows, void, undefined> {
@@ -96,13 +83,26 @@ export class QueryEndpoint implements QuerySource {
       }
     }
     // Without a length, or chunks, of its own an answer can end between two documents unseen.
-    if (splitter.isWithin || goesOn || (documents === 0 && !this.#mayBeEmpty))
-      throw new QueryError('unreachable', 'the answer breaks off before its end');
+    if (splitter.isWithin || goesOn || documents === 0) throw new QueryError('unreachable', BREAKS_OFF);
   }
 }
 
+/** Says of each block whether its series goes on in the next one. */
+export async function* withMore(
+  blocks: AsyncIterable<SeriesRows>,
+  signal: AbortSignal,
+): AsyncGenerator<SeriesRows, void, undefined> {
+  let previous: SeriesRows | undefined;
+  for await (const block of blocks) {
+    if (previous) yield { ...previous, more: isSameSeries(previous, block) };
+    signal.throwIfAborted();
+    previous = block;
+  }
+  if (previous) yield previous;
+}
+
 function isSameSeries(a: SeriesRows, b: SeriesRows): boolean {
-  if (a.measurement !== b.measurement || a.columns.join('\n') !== b.columns.join('\n')) return false;
+  if (a.measurement !== b.measurement) return false;
   const names = Object.keys(a.tags);
   return names.length === Object.keys(b.tags).length && names.every((name) => a.tags[name] === b.tags[name]);
 }
@@ -160,17 +160,22 @@ function codeOfStatementError(words: string): QueryError['code'] {
   return words.includes('timeout') ? 'timeout' : 'statement';
 }
 
-function queryError(error: unknown, host: string): QueryError {
+/** @param ofAnswer - what the version means by an answer of status 300 or more; undefined: what all mean */
+export function queryError(
+  error: unknown,
+  host: string,
+  ofAnswer: (answer: Answer) => QueryError | undefined = () => undefined,
+): QueryError {
   if (error instanceof QueryError) return error;
-  if (error instanceof HttpError) return errorOfAnswer(error);
+  if (error instanceof AnswerError) return ofAnswer(error.answer) ?? errorOfAnswer(error.answer);
   if (error instanceof RangeError)
     return new QueryError('unreachable', `${host} does not answer as InfluxDB does: ${error.message}`);
   const { code, message } = connectionFault(error, host);
   return new QueryError(code === 'timeout' ? 'timeout' : 'unreachable', message, { cause: error });
 }
 
-function errorOfAnswer({ statusCode: status, body = '', headers = {} }: HttpError): QueryError {
-  const answer: Answer = { status, body, headers };
+function errorOfAnswer(answer: Answer): QueryError {
+  const { status } = answer;
   const said = jsonOf(answer) ? wordsOf(answer) : (headerOf(answer, 'x-influxdb-error') ?? '');
   const words = said === '' ? `the server answers HTTP ${status}` : said;
   switch (status) {

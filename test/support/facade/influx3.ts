@@ -6,7 +6,7 @@ import { Backend, linesOf } from './backend';
 import type { Faults, SeenRequest } from './faults';
 import type { FaultyServer, Reply } from './faulty-server';
 import { header, HonestServer, onlyContent, onlyParameters, Unknown } from './honesty';
-import { answerQuery } from './query';
+import { answerLines } from './query3';
 
 const VERSION = '3.10.1';
 const MOST_DATABASES = 5;
@@ -65,6 +65,8 @@ function columnsOf({ tags, fields }: ParsedLine): [string, string][] {
 export class Influx3Facade {
   readonly backend: Backend;
   readonly server: FaultyServer;
+  /** Parquet files that an hour of data lies in: few in order, many where data came late or in several pieces. */
+  filesAnHour = 6;
   readonly #honest: HonestServer;
   readonly #tokens = new Set<string>();
   readonly #databases = new Map<string, Database>();
@@ -126,7 +128,8 @@ export class Influx3Facade {
 
   #answer(request: SeenRequest): Promise<Reply> | Reply {
     const [, token] = /^(?:Bearer|Token) (.+)$/.exec(header(request, 'authorization') ?? '') ?? [];
-    if (token === undefined || !this.#tokens.has(token)) return text(401, '');
+    if (token === undefined || !this.#tokens.has(token))
+      return json(401, { error: 'the request was not authenticated' });
     const { method, path } = request;
     if (path === '/ping' && method === 'GET') {
       const versions = { 'x-influxdb-build': 'Core', 'x-influxdb-version': VERSION };
@@ -135,7 +138,8 @@ export class Influx3Facade {
     }
     if (path === '/health' && method === 'GET') return text(200, 'OK');
     if (path === '/api/v3/write_lp' && method === 'POST') return this.#write(request);
-    if (path === '/query') return answerQuery(request, this.backend, (name) => this.#databases.get(name)?.policy);
+    if (path === '/api/v3/query_influxql' && method === 'POST')
+      return answerLines(request, this.backend, (name) => this.#databases.get(name)?.policy, this.filesAnHour);
     if (path === '/api/v3/configure/database') return this.#configure(request);
     if (path === '/api/v3/query_sql' && method === 'POST') return this.#listRetentions(request);
     throw new Unknown('path or method');

@@ -26,11 +26,10 @@ function failInside(request: SeenRequest, error: string): Reply {
 }
 
 /**
- * InfluxQL, which the real 1.x behind answers: 2.x gives the same bytes, and 3.x takes the same parameters. Statements that
- * name a database or policy themselves, and all that is no reading, are not passed on.
+ * InfluxQL on 2.x, which the real 1.x behind answers: 2.x gives the same bytes. Statements that name a database or policy
+ * themselves, and all that is no reading, are not passed on.
  *
- * `"name"::tag` is the same on all: 2.9.1 has the code of 1.x for it (tsdb/index.go), and 3.10.1 reads the name of a tag as
- * if it stood there (condition_resolve_types). No other cast is known.
+ * `"name"::tag` is the same: 2.9.1 has the code of 1.x for it (tsdb/index.go). No other cast is known.
  *
  * @param policyOf - the retention policy behind a bucket; undefined when it is missing or may not be read
  * @param parseError - how the version says that a statement cannot be parsed; undefined: inside an answer of status 200

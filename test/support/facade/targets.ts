@@ -13,8 +13,6 @@ export interface Target {
   options: ConnectOptions;
   /** Makes a bucket (1.x: retention policy, 3.x: database) with a name of its own. Retention in seconds; 0: for ever. */
   createBucket(retention?: number): Promise<string>;
-  /** InfluxQL on a bucket; the JSON as it came, times in nanoseconds. */
-  query(bucket: string, statement: string): Promise<string>;
   /** Changes a retention by hand, as an operator would; seconds, 0: for ever. */
   setRetention(bucket: string, retention: number): Promise<void>;
   /** Removes the buckets, and others by their names. */
@@ -40,16 +38,11 @@ async function ask(url: string, init: RequestInit): Promise<string> {
   return text;
 }
 
-function queryUrl(url: string, parameters: Record<string, string>): string {
-  return `${url}/query?${new URLSearchParams({ epoch: 'ns', ...parameters }).toString()}`;
-}
-
 /** A real InfluxDB 1.x with authentication. */
 async function startTarget1(): Promise<Target> {
   const influxd = await startInfluxd({ admin: ADMIN });
   const database = uniqueName();
   await influxd.createDatabase(database);
-  const headers = { authorization: `Basic ${btoa(`${ADMIN.username}:${ADMIN.password}`)}` };
   return {
     options: { version: '1', url: influxd.url, database, ...ADMIN, timeout: TIMEOUT },
     async createBucket(retention = 0) {
@@ -58,7 +51,6 @@ async function startTarget1(): Promise<Target> {
       await influxd.query(`CREATE RETENTION POLICY "${name}" ON "${database}" DURATION ${duration} REPLICATION 1`);
       return name;
     },
-    query: (bucket, q) => ask(queryUrl(influxd.url, { db: database, rp: bucket, q }), { headers }),
     async setRetention(name, retention) {
       const duration = retention === 0 ? 'INF' : `${retention}s`;
       const shard = retention === 0 ? 604_800 : 3600;
@@ -103,7 +95,6 @@ async function target2({ url, token }: Place, organization: string, assertHonest
       ids.push((JSON.parse(made) as { id: string }).id);
       return name;
     },
-    query: (bucket, q) => ask(queryUrl(url, { db: bucket, q }), { headers }),
     async setRetention(name, everySeconds) {
       const rule = { type: 'expire', everySeconds, shardGroupDurationSeconds: everySeconds === 0 ? 604_800 : 3600 };
       const body = JSON.stringify({ retentionRules: [rule] });
@@ -131,7 +122,6 @@ function target3({ url, token }: Place, assertHonest: () => void): Target {
       names.push(name);
       return name;
     },
-    query: (bucket, q) => ask(queryUrl(url, { db: bucket, q }), { headers }),
     async setRetention(db, retention) {
       const period = retention === 0 ? {} : { retention_period: `${retention}s` };
       await ask(databases, { method: 'PUT', headers, body: JSON.stringify({ db, ...period }) });

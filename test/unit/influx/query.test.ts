@@ -105,7 +105,6 @@ function connections(): Promise<number> {
 test.each<[ConnectOptions['version'], Record<string, string>]>([
   ['1', { db: 'iot', rp: 'raw' }],
   ['2', { db: 'raw', rp: 'autogen' }],
-  ['3', { db: 'raw' }],
 ])('%s.x is asked for exact values, in chunks', async (version, place) => {
   open({ version });
   handle = (response) => response.end(documentOf([1]));
@@ -210,12 +209,6 @@ test('an answer that breaks off is none', async () => {
 test.each(['<html>log in</html>', '{"results":[]}', ''])('%j is not taken for an answer without rows', async (body) => {
   handle = (response) => response.end(body);
   await expect(read()).rejects.toMatchObject({ code: 'unreachable' });
-});
-
-test('3.x may answer nothing when there is nothing', async () => {
-  open({ version: '3' });
-  handle = (response) => response.end();
-  expect(await read()).toEqual([]);
 });
 
 test.each([
