@@ -19,6 +19,8 @@ export interface Command {
   full: boolean;
   /** `backup`: what InfluxDB holds replaces the copies, even where it holds less. */
   shrink: boolean;
+  /** `backup`: the copies are of this server, though its address has changed. */
+  hasMoved: boolean;
   /** Whose copies are meant, by the name of their folder; default: those of the node's own server. */
   copiesOf?: string;
 }
@@ -58,6 +60,7 @@ export function commandOf(message: CommandMessage, text: Translate): Command {
     dryRun: isAsked(message, 'dryRun', text),
     full: isAsked(message, 'full', text),
     shrink: confirm === 'shrink',
+    hasMoved: confirm === 'moved',
     ...optional(message, 'bucket', text),
     ...optional(message, 'into', text),
     ...optional(message, 'copiesOf', text),

@@ -18,7 +18,7 @@ import { backupView, type BackupState } from './view';
 const PROGRESS_OUTPUT = 1;
 
 /** What a schedule asks for. */
-const SCHEDULED: Command = { name: 'backup', range: {}, dryRun: false, full: false, shrink: false };
+const SCHEDULED: Command = { name: 'backup', range: {}, dryRun: false, full: false, shrink: false, hasMoved: false };
 
 export default function register(RED: NodeAPI): void {
   function InfluxBackup(this: Node, config: InfluxBackupConfig) {

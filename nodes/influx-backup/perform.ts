@@ -93,7 +93,7 @@ export async function perform(command: Command, surroundings: Surroundings): Pro
 }
 
 function runBackup(command: Command, surroundings: Surroundings): Promise<BucketReport[]> {
-  const { bucket, range, full, shrink } = command;
+  const { bucket, range, full, shrink, hasMoved } = command;
   const { connection: source, place, directory, serverName, keep, signal, progress } = surroundings;
   return backUp({
     source,
@@ -104,6 +104,7 @@ function runBackup(command: Command, surroundings: Surroundings): Promise<Bucket
     keep,
     full,
     shrink,
+    hasMoved,
     signal,
     progress,
   });
@@ -121,7 +122,7 @@ function outcomeOfBackup(buckets: BucketReport[], milliseconds: number): Outcome
   const failures = buckets.flatMap(({ bucket, error }) => (error === undefined ? [] : [`${bucket}: ${error}`]));
   const missing = sum(buckets, (each) => each.missing);
   const isWhole = buckets.every(
-    ({ faults, omitted, unreadable }) => faults.length === 0 && omitted === undefined && unreadable.length === 0,
+    ({ faults, omitted, unreadable }) => faults.length === 0 && (omitted?.points ?? 0) === 0 && unreadable.length === 0,
   );
   return {
     result: {

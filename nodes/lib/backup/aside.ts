@@ -21,10 +21,14 @@ async function syncDirectory(directory: string): Promise<void> {
   }
 }
 
+/** Copies hold whatever the devices have sent: they are nobody else's to read. */
+const OWN_DIRECTORY = 0o700;
+const OWN_FILE = 0o600;
+
 /** Makes a directory in one that exists, unless it is there. */
 export async function makeDirectory(directory: string): Promise<void> {
   try {
-    await mkdir(directory);
+    await mkdir(directory, OWN_DIRECTORY);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'EEXIST') return;
     throw error;
@@ -32,11 +36,17 @@ export async function makeDirectory(directory: string): Promise<void> {
   await syncDirectory(dirname(directory));
 }
 
+/** Begins a new file. What has its name goes before, whatever it is: to write through a link would write elsewhere. */
+async function create(path: string): Promise<FileHandle> {
+  await rm(path, { force: true });
+  return open(path, 'wx', OWN_FILE);
+}
+
 /** Replaces a file at once: whoever reads it, after a crash too, sees the old text or the new one. */
 export async function replaceFile(path: string, text: string): Promise<void> {
   const aside = partialName(path);
   try {
-    const handle = await open(aside, 'w');
+    const handle = await create(aside);
     try {
       await handle.writeFile(text);
       await handle.sync();
@@ -75,7 +85,7 @@ export class CompressedFile {
   /** @param name - what it is called while it is written */
   static async create(directory: string, name: string): Promise<CompressedFile> {
     const aside = join(directory, partialName(name));
-    return new CompressedFile(directory, aside, await open(aside, 'w'));
+    return new CompressedFile(directory, aside, await create(aside));
   }
 
   /** Waits while the disk is slower than what comes. */

@@ -7,9 +7,8 @@ import { keepLatest } from './keep';
 import { bucketDirectory } from './layout';
 import type { MissingPoints } from './manifest';
 import { ProgressReport, type Progress } from './progress';
-import { DayReader, type Unreadable } from './read-day';
+import { DayReader, type Omission, type Unreadable } from './read-day';
 import { interrupted, isDone } from './resume';
-import type { Omission } from './write-copy';
 
 export interface BackupOptions {
   source: QuerySource;
@@ -27,6 +26,8 @@ export interface BackupOptions {
   full?: boolean;
   /** What InfluxDB holds replaces the copies, even where it holds less. */
   shrink?: boolean;
+  /** The copies are of this source, though they were made when its place was another. */
+  hasMoved?: boolean;
   /** Points that are remembered at once while copies are compared with InfluxDB. */
   mostPoints?: number;
   signal: AbortSignal;
@@ -49,7 +50,7 @@ export interface BucketReport {
   missing: number;
   /** Of which measurements they are, the most first; the name is empty for those of many others. */
   missingOf: { measurement: string; points: number }[];
-  /** Points that line protocol cannot carry, with the reason for one of them. */
+  /** What line protocol cannot carry. */
   omitted?: Omission;
   /** Older copies that were not as they should be. */
   faults: string[];
@@ -103,9 +104,8 @@ async function backUpBucket(
 ): Promise<void> {
   const { bucket } = report;
   const directory = bucketDirectory(options.directory, bucket);
-  const copies = await Copies.open(directory, bucket, options.place, options.signal, (fault) =>
-    report.faults.push(fault),
-  );
+  const { place, hasMoved = false, signal } = options;
+  const copies = await Copies.open(directory, bucket, place, hasMoved, signal, (fault) => report.faults.push(fault));
   const { manifest } = copies;
   const continued = interrupted(manifest);
   manifest.unfinished = continued ?? new Date().toISOString();
@@ -191,7 +191,10 @@ async function settle(
   report: BucketReport,
 ): Promise<void> {
   if (fault !== undefined) report.faults.push(fault);
-  if (omitted) report.omitted = { points: (report.omitted?.points ?? 0) + omitted.points, reason: omitted.reason };
+  if (omitted) {
+    const { points = 0, fields = 0 } = report.omitted ?? {};
+    report.omitted = { points: points + omitted.points, fields: fields + omitted.fields, reason: omitted.reason };
+  }
   if (kind === 'empty') {
     if (shrink && fault === undefined) await copies.remove(day);
     return;

@@ -1,4 +1,4 @@
-import { rename, rm, stat } from 'node:fs/promises';
+import { lstat, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { makeDirectory } from './aside';
 import type { Day } from './days';
@@ -26,6 +26,7 @@ export class Copies {
    * is made anew from the files that are good: their names tell day and sum.
    *
    * @param place - where the data of the bucket is
+   * @param hasMoved - the copies are of this very data, though another place was noted for it
    * @param report - is told what was wrong
    * @throws Error when the copies are of another place or bucket; then everything is as it was
    */
@@ -33,6 +34,7 @@ export class Copies {
     directory: string,
     bucket: string,
     place: string,
+    hasMoved: boolean,
     signal: AbortSignal,
     report: (fault: string) => void,
   ): Promise<Copies> {
@@ -40,10 +42,11 @@ export class Copies {
     await makeDirectory(dirname(directory));
     await makeDirectory(directory);
     const found = await readManifest(directory);
-    if (found.kind === 'found' && found.manifest.place !== place) {
+    if (found.kind === 'found' && found.manifest.place !== place && !hasMoved) {
       throw new Error(
         `${directory} has the copies of another server (${found.manifest.place}, not ${place}): ` +
-          'give the influx-server node another name, or this node another directory',
+          'give the influx-server node another name, or this node another directory; ' +
+          'if it is the same data at a new address, send "backup" with msg.confirm = "moved" once',
       );
     }
     // Where capitals make no difference in names, two buckets can have one folder.
@@ -56,7 +59,7 @@ export class Copies {
     const files = await filesIn(directory);
     for (const file of files.filter(isPartial)) await rm(join(directory, file), { force: true });
     if (found.kind === 'found') {
-      const copies = new Copies(directory, found.manifest);
+      const copies = new Copies(directory, { ...found.manifest, place });
       await copies.#settleUnnamed(files, signal, report);
       return copies;
     }
@@ -72,17 +75,28 @@ export class Copies {
    * they are all that there is of their day, so an interrupted backup or an older manifest must not cost them.
    */
   async #settleUnnamed(files: readonly string[], signal: AbortSignal, report: (fault: string) => void): Promise<void> {
-    const named = new Map(Object.entries(this.manifest.days).map(([day, { file }]) => [day, file]));
     const orphans: string[] = [];
     for (const file of files) {
       const parsed = parseCopyName(file);
-      if (!parsed || named.get(parsed.day) === file) continue;
-      if (files.includes(named.get(parsed.day) ?? '')) await rm(join(this.directory, file), { force: true });
-      else orphans.push(file);
+      const copy = parsed && this.manifest.days[parsed.day];
+      if (!parsed || copy?.file === file) continue;
+      if (!copy || !(await this.#isThere(copy))) orphans.push(file);
+      else await rm(join(this.directory, file), { force: true });
     }
     if (orphans.length === 0) return;
     await this.#findDays(orphans, signal, report);
     await this.save();
+  }
+
+  /** Whether it looks as it should; then another file of its day is not needed. */
+  async #isThere({ file, bytes }: DayCopy): Promise<boolean> {
+    try {
+      const found = await lstat(join(this.directory, file));
+      return found.isFile() && found.size === bytes;
+    } catch (error) {
+      ignoreMissing(error as NodeJS.ErrnoException);
+      return false;
+    }
   }
 
   async save(): Promise<void> {
@@ -119,17 +133,19 @@ export class Copies {
   }
 
   async #findDays(files: readonly string[], signal: AbortSignal, report: (fault: string) => void): Promise<void> {
+    const candidates = new Set(files);
     for (const file of files) {
       const parsed = parseCopyName(file);
       if (!parsed) continue;
       const path = join(this.directory, file);
       try {
-        const { mtime, size } = await stat(path);
+        const { mtime, size } = await lstat(path);
         const { sha256, points, first, last, hours } = await scanFile(path, parsed.day, signal);
         if (copyName(parsed.day, sha256) !== file) throw new CopyFault('does not have the sum that its name tells');
         const written = mtime.toISOString();
         const known = this.manifest.days[parsed.day];
-        if (known && files.includes(known.file) && known.written > written) continue;
+        if (known && candidates.has(known.file) && known.written > written) continue;
+        const replaced = known && !candidates.has(known.file) ? known.file : undefined;
         this.manifest.days[parsed.day] = {
           file,
           points,
@@ -141,6 +157,8 @@ export class Copies {
           checked: written,
           hours,
         };
+        // It was not as it should be.
+        if (replaced !== undefined) await this.#putAway(replaced, true);
       } catch (error) {
         if (!(error instanceof CopyFault)) throw error;
         report(`${file} ${error.message}`);

@@ -1,18 +1,18 @@
-import { stat } from 'node:fs/promises';
+import { lstat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { HOURS, startOf, type Day } from './days';
 import { DaySums, isSameHour, type HourSum } from './hours';
 import type { DayCopy } from './manifest';
 import { CopyFault, proveSum } from './read-copy';
-import type { Omitted } from './read-day';
-import { ALL_HOURS, seenOf, writeCopy, type CopyTask, type Made, type Omission } from './write-copy';
+import { Omissions, type Omission } from './read-day';
+import { ALL_HOURS, seenOf, writeCopy, type CopyTask, type Made } from './write-copy';
 
 export interface CopyResult {
   /** `empty`: there is nothing to copy. */
   kind: 'copied' | 'unchanged' | 'empty';
   /** The copy that there is now. */
   copy?: DayCopy;
-  /** Points of the day that line protocol cannot carry, with the reason for one of them. */
+  /** What of the day line protocol cannot carry. */
   omitted?: Omission;
   /** The old copy cannot be used: why. */
   fault?: string;
@@ -47,7 +47,9 @@ function withFault(fault: string | undefined, result: CopyResult): CopyResult {
 
 async function faultOfSize(directory: string, { file, bytes }: DayCopy): Promise<string | undefined> {
   try {
-    const { size } = await stat(join(directory, file));
+    const found = await lstat(join(directory, file));
+    if (!found.isFile()) return `${file} is not a regular file`;
+    const { size } = found;
     return size === bytes ? undefined : `${file} has ${size} bytes, not ${bytes}`;
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return `${file} is missing`;
@@ -84,13 +86,12 @@ interface Summary {
 
 async function sumUp({ reader, day, read }: CopyTask): Promise<Summary> {
   const sums = new DaySums();
-  let omitted: Omission | undefined;
-  const omit: Omitted = (points, reason) => (omitted = { points: (omitted?.points ?? 0) + points, reason });
-  for await (const lines of reader.read(day, ALL_HOURS, omit)) {
+  const omissions = new Omissions();
+  for await (const lines of reader.read(day, ALL_HOURS, omissions.add)) {
     sums.add(lines);
     read(lines.lines.length);
   }
-  return { hours: sums.hours(), omitted };
+  return { hours: sums.hours(), omitted: omissions.sum };
 }
 
 async function settle({ old, full }: CopyTask, { file, copy, omitted }: Made): Promise<CopyResult> {

@@ -1,4 +1,4 @@
-import { readdir, stat } from 'node:fs/promises';
+import { lstat, opendir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { reasonOf } from '../errors';
 import type { Day } from './days';
@@ -50,8 +50,9 @@ export function partialName(file: string): string {
   return `${file}${PARTIAL}`;
 }
 
+/** Whether a file is one that was being written, by its name: `<day>.lp.gz.partial`, or that of the manifest. */
 export function isPartial(file: string): boolean {
-  return file.endsWith(PARTIAL);
+  return file === partialName(MANIFEST) || /^\d{4}-\d\d-\d\d\.lp\.gz\.partial$/.test(file);
 }
 
 /**
@@ -75,20 +76,39 @@ export async function requireDirectory(directory: string): Promise<void> {
   if (!isDirectory) throw new Error(`${directory} is not a directory`);
 }
 
-/** Names of what is in a directory; none when it is not there. */
+/** Names that are looked at in one folder: hundreds of years of copies. */
+const MOST_FILES = 100_000;
+
+/**
+ * Names of what is in a directory; none when it is not there.
+ *
+ * @throws Error when it is not a directory, or cannot be read
+ */
 export async function filesIn(directory: string): Promise<string[]> {
-  try {
-    return (await readdir(directory)).sort();
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
-    throw error;
+  if (!(await isFolder(directory))) return [];
+  const files: string[] = [];
+  for await (const { name } of await opendir(directory)) {
+    if (files.length >= MOST_FILES) throw new Error(`${directory} holds more than ${MOST_FILES} files`);
+    files.push(name);
   }
+  return files.sort();
 }
 
-/** What somebody has put there and is no folder has no files. */
-function noFiles(error: unknown): string[] {
-  if ((error as NodeJS.ErrnoException).code === 'ENOTDIR') return [];
-  throw error;
+/**
+ * Whether there is a directory. A link to one is none: what is in it may be anybody's.
+ *
+ * @throws Error when something else is there
+ */
+export async function isFolder(directory: string): Promise<boolean> {
+  try {
+    if ((await lstat(directory)).isDirectory()) return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return false;
+    throw error;
+  }
+  throw new Error(
+    `${directory} is not a directory, or a link to one: copies are only kept in directories of their own`,
+  );
 }
 
 /**
@@ -99,7 +119,13 @@ function noFiles(error: unknown): string[] {
 export async function bucketsIn(serverDirectory: string): Promise<string[]> {
   const buckets: string[] = [];
   for (const folder of await filesIn(serverDirectory)) {
-    const files = await filesIn(join(serverDirectory, folder)).catch(noFiles);
+    const path = join(serverDirectory, folder);
+    const found = await lstat(path);
+    // What a link leads to is not read; that it may hide a bucket's copies is told of the bucket.
+    if (found.isSymbolicLink()) buckets.push(nameOfFolder(folder));
+    // What somebody has put there and is no folder has no copies.
+    if (!found.isDirectory()) continue;
+    const files = await filesIn(path);
     if (files.includes(MANIFEST) || files.some((file) => parseCopyName(file))) buckets.push(nameOfFolder(folder));
   }
   return buckets;

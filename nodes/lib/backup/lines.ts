@@ -27,9 +27,15 @@ export function startOfFields(text: string): number {
   return at < 0 ? text.length : at;
 }
 
+/** Characters of a line beyond which it is none: damage can make one of all that follows. A restore sends as many at once. */
+export const LONGEST_LINE = 4 * 1024 * 1024;
+/** Pieces that are put together at once, so that a list of empty ones does not become larger than what they hold. */
+const MOST_PIECES = 1024;
+
 /** Takes text apart into lines as `lineOf` makes them: a line break inside a string does not end one. */
 export class LineSplitter {
-  /** Of the line under way, whose string goes on over line breaks. */
+  /** Of the line under way, whose string goes on over line breaks: many pieces already put together, and the latest ones. */
+  #blocks: string[] = [];
   #pieces: string[] = [];
   #rest = '';
   #held = 0;
@@ -46,45 +52,71 @@ export class LineSplitter {
     this.#rest = pieces.pop() ?? '';
     for (const piece of pieces) {
       const isOpen = this.#isOpenAfter(piece);
-      if (!isOpen && this.#pieces.length === 0) {
+      if (!isOpen && !this.#isInString) {
         lines.push(piece);
         continue;
       }
-      this.#pieces.push(piece);
-      this.#held += piece.length;
+      this.#hold(piece);
       if (isOpen) continue;
-      lines.push(this.#pieces.join('\n'));
+      lines.push([...this.#blocks, ...this.#pieces].join('\n'));
+      this.#blocks = [];
       this.#pieces = [];
       this.#held = 0;
     }
     return lines;
   }
 
-  /** Characters of the line that has begun and not ended. */
+  #hold(piece: string): void {
+    this.#held += piece.length + 1;
+    this.#pieces.push(piece);
+    if (this.#pieces.length < MOST_PIECES) return;
+    this.#blocks.push(this.#pieces.join('\n'));
+    this.#pieces = [];
+  }
+
+  get #isInString(): boolean {
+    return this.#pieces.length > 0 || this.#blocks.length > 0;
+  }
+
+  /** Characters of the line that has begun and not ended, with its line breaks. */
   get held(): number {
     return this.#held + this.#rest.length;
   }
 
   /** Whether a line has begun that has not ended. */
   get isWithin(): boolean {
-    return this.#pieces.length > 0 || this.#rest !== '';
+    return this.#isInString || this.#rest !== '';
   }
 
   #isOpenAfter(piece: string): boolean {
-    if (this.#pieces.length === 0) return piece.includes('="') && fieldsEndInString(piece, startOfFields(piece));
+    if (!this.#isInString) return piece.includes('="') && fieldsEndInString(piece, startOfFields(piece));
     const end = endOfString(piece, 0);
     return end < 0 || fieldsEndInString(piece, end);
   }
 }
 
-/** The time of a line, in nanoseconds since 1970. */
-export function timeOf(line: string): bigint {
-  return BigInt(line.slice(line.lastIndexOf(' ') + 1));
-}
+const TIME = /^-?[0-9]{1,19}$/;
 
-const MEASUREMENT = /^(?:\\[, ]|[^, ])*/;
+/**
+ * The time of a line, in nanoseconds since 1970.
+ *
+ * @throws RangeError when it has none
+ */
+export function timeOf(line: string): bigint {
+  const time = line.slice(line.lastIndexOf(' ') + 1);
+  // A number of millions of digits takes minutes.
+  if (time.length > 20 || !TIME.test(time)) throw new RangeError('not a time');
+  return BigInt(time);
+}
 
 /** The measurement of a line as `lineOf` makes them. */
 export function measurementOf(line: string): string {
-  return (MEASUREMENT.exec(line)?.[0] ?? '').replace(/\\([, ])/g, '$1');
+  // A loop: a pattern for it keeps a state for each character.
+  let end = 0;
+  for (; end < line.length; end++) {
+    const character = line.charAt(end);
+    if (character === ',' || character === ' ') break;
+    if (character === '\\' && ', '.includes(line.charAt(end + 1) || '-')) end += 1;
+  }
+  return line.slice(0, end).replace(/\\([, ])/g, '$1');
 }

@@ -1,16 +1,16 @@
 import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
 import { join } from 'node:path';
 import { Transform, type TransformCallback } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { StringDecoder } from 'node:string_decoder';
 import { createGunzip } from 'node:zlib';
 import { reasonOf } from '../errors';
-import { parseLine } from '../influx/parse-line';
+import { checkLine, LineFault } from '../influx/parse-line';
 import { HOURS, hourOf, startOf, type Day } from './days';
 import { DaySums, isSameHour, type HourLines, type HourSum } from './hours';
-import { LineSplitter, timeOf } from './lines';
+import { LineSplitter, LONGEST_LINE, timeOf } from './lines';
 import type { DayCopy } from './manifest';
+import { NotRegular, openRegular } from './regular-file';
 
 /** A copy that is not as it was made: missing, cut off, changed. Nothing of it should be used. */
 export class CopyFault extends Error {
@@ -19,9 +19,6 @@ export class CopyFault extends Error {
     this.name = 'CopyFault';
   }
 }
-
-/** Characters of a line beyond which it is none: damage can make one of all that follows. */
-const LONGEST_LINE = 64 * 1024 * 1024;
 
 /** Hands lines over in portions; the next one is read when `use` is done. */
 type Use = (lines: readonly string[]) => void | Promise<void>;
@@ -57,9 +54,8 @@ async function readLines(path: string, use: Use, signal: AbortSignal, from = 0, 
     }
   };
   try {
-    await pipeline(createReadStream(path, { start: from, end: to - 1 }), summing, createGunzip(), takeApart, {
-      signal,
-    });
+    const stream = (await openRegular(path)).createReadStream({ start: from, end: to - 1 });
+    await pipeline(stream, summing, createGunzip(), takeApart, { signal });
   } catch (error) {
     signal.throwIfAborted();
     if (failed) throw failed.error;
@@ -74,6 +70,7 @@ function faultOf(path: string, error: unknown): Error {
   const { code } = error as NodeJS.ErrnoException;
   const cause = { cause: error };
   if (code === 'ENOENT') return new CopyFault('is missing', cause);
+  if (error instanceof NotRegular) return new CopyFault(error.message, cause);
   if (code === 'Z_BUF_ERROR') return new CopyFault('is cut off', cause);
   if (code?.startsWith('Z_')) return new CopyFault(`is damaged: ${reasonOf(error)}`, cause);
   return new Error(`${path} cannot be read: ${reasonOf(error)}`, cause);
@@ -126,7 +123,7 @@ export async function proveSum(directory: string, { file, sha256 }: DayCopy, sig
   const path = join(directory, file);
   const hash = createHash('sha256');
   try {
-    await pipeline(createReadStream(path), hash, { signal });
+    await pipeline((await openRegular(path)).createReadStream(), hash, { signal });
   } catch (error) {
     signal.throwIfAborted();
     throw faultOf(path, error);
@@ -134,46 +131,56 @@ export async function proveSum(directory: string, { file, sha256 }: DayCopy, sig
   if (hash.digest('hex') !== sha256) throw new CopyFault('does not have the sum that the manifest tells');
 }
 
+function nobody(): void {
+  // nobody wants to know
+}
+
 /** What a file holds. */
 export interface Scan {
   sha256: string;
   points: number;
-  first: bigint | undefined;
-  last: bigint | undefined;
+  first: bigint;
+  last: bigint;
   hours: HourSum[];
 }
 
 /**
  * Reads a file to its end and takes every line apart.
  *
- * @param read - is told how many points were read
+ * @param options - `most`: it must not hold more points; `read`: is told how many points were read
  * @throws CopyFault, or what the file system says
  */
 export async function scanFile(
   path: string,
   day: Day,
   signal: AbortSignal,
-  read: (points: number) => void = () => undefined,
+  { most = Infinity, read = nobody }: { most?: number; read?: ((points: number) => void) | undefined } = {},
 ): Promise<Scan> {
   const start = startOf(day);
   const sums = new DaySums();
   const sha256 = await readLines(
     path,
     (lines) => {
-      for (const line of lines) checkLine(line);
+      for (const [index, line] of lines.entries()) requireLine(line, sums.points + index + 1);
       for (const portion of byHour(lines, start)) sums.add(portion);
+      // What goes on and on needs not be read to its end.
+      if (sums.points > most) throw new CopyFault(`has more than ${most} points`);
       read(lines.length);
     },
     signal,
   );
-  return { sha256, points: sums.points, first: sums.first, last: sums.last, hours: sums.hours() };
+  const { points, first, last } = sums;
+  if (first === undefined || last === undefined) throw new CopyFault('holds no point');
+  return { sha256, points, first, last, hours: sums.hours() };
 }
 
-function checkLine(line: string): void {
+/** Says where it is wrong and not what stands there: it may be the content of another file. */
+function requireLine(line: string, number: number): void {
   try {
-    parseLine(line);
+    checkLine(line);
   } catch (error) {
-    throw new CopyFault(`holds what is no line: ${reasonOf(error)}`, { cause: error });
+    const where = error instanceof LineFault ? `: ${error.position} of it` : '';
+    throw new CopyFault(`holds what is no line protocol, line ${number}${where}`);
   }
 }
 
@@ -181,7 +188,7 @@ function timeInCopy(line: string): bigint {
   try {
     return timeOf(line);
   } catch (error) {
-    throw new CopyFault(`holds a line without a time: ${line}`, { cause: error });
+    throw new CopyFault('holds a line without a time', { cause: error });
   }
 }
 
@@ -191,7 +198,7 @@ export function* byHour(lines: readonly string[], start: bigint): Generator<Hour
   for (const line of lines) {
     const time = timeInCopy(line);
     const hour = hourOf(time, start);
-    if (hour < 0 || hour >= HOURS) throw new CopyFault(`holds a point of another day: ${line}`);
+    if (hour < 0 || hour >= HOURS) throw new CopyFault('holds a point of another day');
     if (portion?.hour === hour) {
       portion.lines.push(line);
       if (time < portion.first) portion.first = time;
@@ -216,7 +223,7 @@ export async function proveCopy(
   signal: AbortSignal,
   read?: (points: number) => void,
 ): Promise<void> {
-  const scan = await scanFile(join(directory, copy.file), day, signal, read);
+  const scan = await scanFile(join(directory, copy.file), day, signal, { most: copy.points, read });
   if (scan.sha256 !== copy.sha256) throw new CopyFault('does not have the sum that the manifest tells');
   if (scan.points !== copy.points) throw new CopyFault(`has ${scan.points} points, not ${copy.points}`);
   const isSame = copy.hours.every((hour, index) => isSameHour(hour, scan.hours[index]));

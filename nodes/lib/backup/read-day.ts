@@ -5,6 +5,7 @@ import type { QuerySource, SeriesRows, Value } from '../influx/query';
 import type { FieldValue, Point } from '../point';
 import { HOURS, hourOf, startOf, type Day } from './days';
 import type { HourLines } from './hours';
+import { LONGEST_LINE } from './lines';
 
 /** Rows of an answer from which on the next one is for a single hour, and up to which it may be for many. */
 const MANY_ROWS = 100_000;
@@ -34,8 +35,31 @@ interface Measurement {
   hasMixedTypes: boolean;
 }
 
-/** Rows that line protocol cannot carry. */
-export type Omitted = (points: number, reason: string) => void;
+/** What of the rows line protocol cannot carry. */
+export interface Omission {
+  /** That are left out. */
+  points: number;
+  /** That are left out of points which are there. */
+  fields: number;
+  /** For one of them. */
+  reason: string;
+}
+
+export type Omitted = (omission: Omission) => void;
+
+/** Adds up what is left out. */
+export class Omissions {
+  #sum: Omission | undefined;
+
+  readonly add = ({ points, fields, reason }: Omission): void => {
+    const { points: morePoints = 0, fields: moreFields = 0 } = this.#sum ?? {};
+    this.#sum = { points: points + morePoints, fields: fields + moreFields, reason };
+  };
+
+  get sum(): Omission | undefined {
+    return this.#sum;
+  }
+}
 
 /** Reads days of a bucket from InfluxDB: exact types and times, in bounded memory. */
 export class DayReader {
@@ -153,12 +177,19 @@ function* linesOf(block: SeriesRows, start: bigint, omitted: Omitted): Generator
   const tags = Object.fromEntries(Object.entries(block.tags).sort(([one], [other]) => (one < other ? -1 : 1)));
   let portion: HourLines | undefined;
   for (const [index, time] of times.entries()) {
-    const fields = fieldsOf(columns, rows[index] ?? []);
+    const { fields, tooLarge } = fieldsOf(columns, rows[index] ?? []);
+    if (tooLarge.length > 0) {
+      const reason = `the field "${tooLarge[0] ?? ''}" of "${measurement}" is larger than ${LARGEST_INTEGER}`;
+      const isAll = Object.keys(fields).length === 0;
+      omitted({ points: isAll ? 1 : 0, fields: isAll ? 0 : tooLarge.length, reason });
+      if (isAll) continue;
+    }
     const line = lineOrNot({ bucket: '', measurement, tags, fields, time: time.toString() }, omitted);
     if (line === undefined) continue;
     const hour = hourOf(time, start);
     if (hour < 0 || hour >= HOURS) {
-      omitted(1, `InfluxDB answers for "${measurement}" with a row of a time that was not asked for: ${line}`);
+      const reason = `InfluxDB answers for "${measurement}" with a row of a time that was not asked for`;
+      omitted({ points: 1, fields: 0, reason });
       continue;
     }
     if (portion?.hour === hour) {
@@ -175,20 +206,36 @@ function* linesOf(block: SeriesRows, start: bigint, omitted: Omitted): Generator
 
 function lineOrNot(point: Point, omitted: Omitted): string | undefined {
   try {
-    return lineOf(point);
+    const line = lineOf(point);
+    if (line.length <= LONGEST_LINE) return line;
+    // No copy holds what its reader would refuse.
+    omitted({
+      points: 1,
+      fields: 0,
+      reason: `a point of "${point.measurement}" has more than ${LONGEST_LINE} characters`,
+    });
   } catch (error) {
-    omitted(1, reasonOf(error));
-    return undefined;
+    omitted({ points: 1, fields: 0, reason: reasonOf(error) });
   }
+  return undefined;
 }
 
-function fieldsOf(columns: readonly string[], row: readonly Value[]): Record<string, FieldValue> {
+/** An unsigned integer of 2.x or 3.x can be larger: an integer cannot hold it. */
+const LARGEST_INTEGER = 2n ** 63n - 1n;
+
+function fieldsOf(
+  columns: readonly string[],
+  row: readonly Value[],
+): { fields: Record<string, FieldValue>; tooLarge: string[] } {
   const fields: Record<string, FieldValue> = {};
+  const tooLarge: string[] = [];
   for (const [index, name] of columns.entries()) {
     const value = row[index];
-    if (value !== null && value !== undefined) fields[name] = fieldOf(value);
+    if (value === null || value === undefined) continue;
+    if (typeof value === 'bigint' && value > LARGEST_INTEGER) tooLarge.push(name);
+    else fields[name] = fieldOf(value);
   }
-  return fields;
+  return { fields, tooLarge };
 }
 
 function fieldOf(value: Exclude<Value, null>): FieldValue {

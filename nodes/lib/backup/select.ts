@@ -1,6 +1,7 @@
+import { reasonOf } from '../errors';
 import { touches, type Day, type TimeRange } from './days';
 import { bucketDirectory, bucketsIn } from './layout';
-import { daysOf, readManifest, type DayCopy, type Manifest } from './manifest';
+import { daysOf, readManifest, type DayCopy, type FoundManifest, type Manifest } from './manifest';
 
 /** The copies of one bucket. */
 export interface BucketCopies {
@@ -33,15 +34,27 @@ export async function selectCopies({ directory, bucket, range = {} }: Selection)
   const copies: BucketCopies[] = [];
   for (const each of bucket === undefined ? buckets : [bucket]) {
     const place = bucketDirectory(directory, each);
-    const found = await readManifest(place);
+    const found = await readManifest(place).catch(unreadable);
     if (found.kind === 'found') {
       copies.push({ bucket: each, directory: place, days: within(found.manifest, range) });
       continue;
     }
-    const reason = found.kind === 'damaged' ? found.reason : `the manifest in ${place} is missing`;
-    copies.push({ bucket: each, directory: place, days: [], fault: `${reason}; the next backup makes it anew` });
+    copies.push({ bucket: each, directory: place, days: [], fault: faultOf(found, place) });
   }
   return copies;
+}
+
+/** One that cannot be read must not hide the copies of the other buckets. */
+function unreadable(error: unknown): { kind: 'unreadable'; reason: string } {
+  return { kind: 'unreadable', reason: reasonOf(error) };
+}
+
+type NotFound = Exclude<FoundManifest, { kind: 'found' }> | ReturnType<typeof unreadable>;
+
+function faultOf(found: NotFound, directory: string): string {
+  if (found.kind === 'unreadable') return found.reason;
+  const reason = found.kind === 'damaged' ? found.reason : `the manifest in ${directory} is missing`;
+  return `${reason}; the next backup makes it anew`;
 }
 
 function within(manifest: Manifest, range: TimeRange): BucketCopies['days'] {

@@ -6,7 +6,7 @@ import { measurementOf } from './lines';
 import type { DayCopy, MissingPoints } from './manifest';
 import { PointSet } from './point-set';
 import { byHour, readHours, readPart } from './read-copy';
-import type { DayReader, Omitted } from './read-day';
+import { Omissions, type DayReader, type Omission } from './read-day';
 
 export interface CopyTask {
   /** Of the bucket. */
@@ -24,11 +24,6 @@ export interface CopyTask {
   read: (points: number) => void;
   /** Points that are remembered at once. */
   mostPoints?: number | undefined;
-}
-
-export interface Omission {
-  points: number;
-  reason: string;
 }
 
 export interface Made {
@@ -65,9 +60,8 @@ export async function writeCopy(task: CopyTask, fresh: ReadonlySet<number>): Pro
     if (old && kept.size > 0) await readHours(directory, day, old, kept, add, signal);
     const from = await file.cut();
     const now = new DaySums();
-    let omitted: Omission | undefined;
-    const omit: Omitted = (points, reason) => (omitted = { points: (omitted?.points ?? 0) + points, reason });
-    for await (const lines of reader.read(day, fresh, omit)) {
+    const omissions = new Omissions();
+    for await (const lines of reader.read(day, fresh, omissions.add)) {
       now.add(lines);
       await add(lines);
       read(lines.lines.length);
@@ -90,7 +84,7 @@ export async function writeCopy(task: CopyTask, fresh: ReadonlySet<number>): Pro
       hours,
       ...seenAndMissing(hours, seenNow, missing),
     };
-    return { file, copy, omitted };
+    return { file, copy, omitted: omissions.sum };
   } catch (error) {
     await file.discard();
     throw error;
@@ -159,14 +153,17 @@ async function addMissing(task: CopyTask, { file, from, hours, fresh, add }: Wri
   return missing.points;
 }
 
-/** Measurements of a day that are told by name, so that the manifest stays small. */
+/** Measurements of a day that are told by name, and the longest of these names, so that the manifest stays small. */
 const MOST_NAMES = 20;
+const LONGEST_NAME = 200;
 
 class MissingCount {
   readonly points: MissingPoints = Object.create(null) as MissingPoints;
 
   add(measurement: string, hour: number, points: number): void {
-    const isKnown = this.points[measurement] !== undefined || Object.keys(this.points).length < MOST_NAMES;
+    const isKnown =
+      this.points[measurement] !== undefined ||
+      (measurement.length <= LONGEST_NAME && Object.keys(this.points).length < MOST_NAMES);
     const counts = (this.points[isKnown ? measurement : ''] ??= []);
     const count = counts.find(([each]) => each === hour);
     if (count) count[1] += points;

@@ -13,7 +13,13 @@ function read(message: CommandMessage) {
 
 describe('a message', () => {
   test('asks for one of four things', () => {
-    const plain = { range: { from: undefined, to: undefined }, dryRun: false, full: false, shrink: false };
+    const plain = {
+      range: { from: undefined, to: undefined },
+      dryRun: false,
+      full: false,
+      shrink: false,
+      hasMoved: false,
+    };
     for (const name of ['backup', 'verify', 'restore', 'list'])
       expect(read({ payload: name })).toEqual({ name, ...plain });
     for (const payload of ['Backup', '', undefined, 1, {}]) expect(() => read({ payload })).toThrow('command');
@@ -31,6 +37,7 @@ describe('a message', () => {
     };
     expect(read(message)).toMatchObject({ bucket: 'raw', into: 'other', dryRun: true, copiesOf: 'house' });
     expect(read({ payload: 'backup', full: true, confirm: 'shrink' })).toMatchObject({ full: true, shrink: true });
+    expect(read({ payload: 'backup', confirm: 'moved' })).toMatchObject({ shrink: false, hasMoved: true });
     expect(read({ payload: 'backup', full: null, dryRun: '' })).toMatchObject({ full: false, dryRun: false });
   });
 

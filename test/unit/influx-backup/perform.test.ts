@@ -21,7 +21,7 @@ function surroundings(directory: string, source: MemorySource): Surroundings {
 }
 
 function command(name: Command['name']): Command {
-  return { name, range: {}, dryRun: false, full: false, shrink: false };
+  return { name, range: {}, dryRun: false, full: false, shrink: false, hasMoved: false };
 }
 
 function oneDay(): MemorySource {

@@ -45,7 +45,7 @@ test('says of a backup what an operator should know', () => {
     unreadable: [],
   };
   expect(view({ result: backup({ ok: false, buckets: [report] }) })).toBe('trouble: fault f.lp.gz is missing');
-  const omitted = { points: 1, reason: 'x'.repeat(100) };
+  const omitted = { points: 1, fields: 0, reason: 'x'.repeat(100) };
   const cut = view({ result: backup({ ok: false, buckets: [{ ...report, faults: [], omitted }] }) });
   expect(cut).toBe(`trouble: fault ${'x'.repeat(59)}…`);
 });
