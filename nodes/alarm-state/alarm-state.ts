@@ -48,6 +48,7 @@ export default function register(RED: NodeAPI): void {
         runtime.status.touch();
       },
       damaged: ({ reason, copy }) => report('damaged', { reason, copy }),
+      putAside: ({ kind, records, fault }) => report(`aside-${fault}`, { kind, records: String(records) }),
     });
     const runtime = new MessageNode(RED, this, {
       rejectedOutput: EVERYTHING_OUTPUT,

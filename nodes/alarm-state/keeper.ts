@@ -2,7 +2,7 @@ import type { Said, Source } from '../lib/alarm/alarm';
 import { NoStore } from '../lib/alarm/alarm-store';
 import { Alarms, type AlarmsOptions } from '../lib/alarm/alarms';
 import { PackError, reasonOf } from '../lib/errors';
-import { Store, type DamageReport } from '../lib/store/store';
+import { Store, type AsideReport, type DamageReport } from '../lib/store/store';
 
 /**
  * What is done with the alarms. With a problem, the store cannot be opened, and they know only what has come since the
@@ -16,6 +16,7 @@ export interface KeeperOptions extends Omit<AlarmsOptions, 'store'> {
   /** The alarms can be used, or cannot, for this reason. */
   changed: (problem: PackError | undefined) => void;
   damaged: (report: DamageReport) => void;
+  putAside: (report: AsideReport) => void;
 }
 
 /** Milliseconds between attempts to open a store that could not be opened. */
@@ -94,10 +95,10 @@ export class AlarmKeeper {
   }
 
   async #open(): Promise<void> {
-    const { directory, changed, damaged, ...options } = this.#options;
+    const { directory, changed, damaged, putAside, ...options } = this.#options;
     try {
       this.#store = await Store.open(directory);
-      this.#stopListening = this.#store.listen({ damaged, opened: () => changed(undefined) });
+      this.#stopListening = this.#store.listen({ damaged, putAside, opened: () => changed(undefined) });
       const alarms = await Alarms.open({ ...options, store: this.#store, isInDoubt: this.#problem !== undefined });
       await this.#takeOver(alarms);
     } catch (error) {

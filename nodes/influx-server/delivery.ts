@@ -331,10 +331,12 @@ export class Delivery {
         this.#changed();
       },
       damaged: ({ reason, copy }) => this.#report('warn', 'damaged', { reason, copy }),
+      putAside: ({ kind, records, fault }) => this.#report('warn', `aside-${fault}`, { kind, records }, kind),
     });
   }
 
   #listenToQueue(queue: PointQueue): void {
+    queue.onCompanionFailed((error) => this.#report('warn', 'not-marked', { reason: reasonOf(error) }));
     queue.onDamaged(({ bucket, points }) => this.#report('warn', 'points-damaged', { bucket, points }, bucket));
     queue.onDropped(({ bucket, points }) => {
       this.#report('warn', 'points-dropped', { bucket, points }, bucket);

@@ -131,7 +131,7 @@ export class NodeUser implements OutboxUser {
   report(level: 'log' | 'warn', name: string, values: Record<string, string>): void {
     const text = this.#RED._(`iot-sign-publish.report.${name}`, values);
     if (level === 'log') this.#node.log(text);
-    else this.#warnings.say(`${name} ${values['reason'] ?? ''}`, text);
+    else this.#warnings.say(`${name} ${values['reason'] ?? values['kind'] ?? ''}`, text);
   }
 
   #reject(code: string, topic: string, reason: string): void {

@@ -92,7 +92,8 @@ export class Journal implements PacketOwner {
     for await (const page of store.pages(prefixRange(journal.#prefix))) {
       for (const [key, value] of page) {
         const record = decodeAction(value);
-        if (record === undefined || before?.unborn.has(key) === true) unborn.push({ type: 'del', key });
+        if (before?.unborn.has(key) === true) unborn.push({ type: 'del', key });
+        else if (record === undefined) await store.putAsideBody(key, value);
         else journal.#add(key, { record, inFlight: false, sendAt: undefined }, record.steps.length);
         journal.#next = sequenceOf(key) + 1;
       }

@@ -164,7 +164,12 @@ export class Outbox {
 
   async #openStore(): Promise<Store> {
     const store = await Store.open(this.#options.directory);
-    this.#unlisten = store.listen({ opened: () => this.#wake?.() });
+    this.#unlisten = store.listen({
+      opened: () => this.#wake?.(),
+      damaged: ({ reason, copy }) => this.#report('warn', 'damaged', { reason, copy }),
+      putAside: ({ kind, records, fault }) =>
+        this.#report('warn', `aside-${fault}`, { kind, records: String(records) }),
+    });
     return store;
   }
 

@@ -1,4 +1,5 @@
 import type { Kind, Point } from '../point';
+import { parseJson } from '../store/json';
 
 /** The steps of an action's life. `published`: the broker has it. `acknowledged`: the device has said so. */
 export type Step = 'created' | 'sent' | 'published' | 'acknowledged' | 'failed';
@@ -73,10 +74,6 @@ export function encodeAction(record: ActionRecord): Buffer {
 
 /** Undefined for what no release has written. */
 export function decodeAction(value: Buffer): ActionRecord | undefined {
-  try {
-    const record = JSON.parse(value.toString()) as Partial<ActionRecord> | null;
-    return typeof record?.id === 'string' && Array.isArray(record.steps) ? (record as ActionRecord) : undefined;
-  } catch {
-    return undefined; // damaged
-  }
+  const record = parseJson(value) as Partial<ActionRecord> | null | undefined;
+  return typeof record?.id === 'string' && Array.isArray(record.steps) ? (record as ActionRecord) : undefined;
 }

@@ -15,7 +15,7 @@ import {
 } from './mark';
 import { Marker, type MarkOptions } from './marker';
 import { MarkedSeries } from './marked-series';
-import { RuleBook } from './rule-book';
+import { decodeRules, RuleBook } from './rule-book';
 import type { MarkedRule } from './rules';
 import { rangeOf } from './stretch-record';
 
@@ -60,6 +60,8 @@ export class Marks implements QueueCompanion {
   readonly #said = new Set<string>();
   /** All nodes that will come have come. */
   #complete = false;
+  /** Marks of nodes whose rules could not be read, by node: they are taken up when the node says its rules. */
+  readonly #waiting = new Map<string, FoundMark[]>();
   #arrived = 0;
   /** Up to which sequences chunks are stored: as found when the store was opened, and what came since, by bucket. */
   #found: (bucket: string) => Reach = () => NOTHING_STORED;
@@ -86,18 +88,20 @@ export class Marks implements QueueCompanion {
   async load(store: Store, stored: (bucket: string) => Reach): Promise<void> {
     const { generation } = store;
     this.#generation = -1;
-    const rules = new Map<string, string>();
+    const rules = new Map<string, { text: string; rules: MarkedRule[] }>();
     for await (const page of store.pages(rulesRange(this.#place))) {
       for (const [key, value] of page) {
         const [node = ''] = namesIn(key);
-        rules.set(node, value.toString());
+        const decoded = decodeRules(value);
+        if (decoded === undefined) await store.putAsideBody(key, value);
+        else rules.set(node, { text: value.toString(), rules: decoded });
       }
     }
     const windows = await readMarks(store, markRange(this.#place));
     const stretches = await readMarks(store, stretchRange(this.#place));
     if (generation !== store.generation) return;
-    for (const [node, text] of rules) {
-      if (!this.#said.has(node)) this.#setRules(node, JSON.parse(text) as MarkedRule[]);
+    for (const [node, found] of rules) {
+      if (!this.#said.has(node)) this.#setRules(node, found.rules);
     }
     for (const marks of this.#rules.all()) marks.clear();
     this.#series.forgetAll();
@@ -109,18 +113,23 @@ export class Marks implements QueueCompanion {
       reaches.set(bucket, reach);
       return reach;
     };
-    for (const { key, node, rule, start } of windows) {
+    this.#waiting.clear();
+    for (const mark of windows) {
+      const { key, node, rule, start } = mark;
       const marks = this.of(node).get(rule);
-      if (marks === undefined) operations.push({ type: 'del', key });
+      if (marks === undefined && this.#mayComeBack(node)) this.#await(mark);
+      else if (marks === undefined) operations.push({ type: 'del', key });
       else marks.add(markOfAll(start, reachOf(marks.rule.bucket), steady));
     }
-    for (const { key, node, rule, start, value } of stretches) {
+    for (const stretch of stretches) {
+      const { key, node, rule, start, value } = stretch;
       const marks = this.of(node).get(rule);
-      if (marks === undefined) operations.push({ type: 'del', key });
+      if (marks === undefined && this.#mayComeBack(node)) this.#await(stretch);
+      else if (marks === undefined) operations.push({ type: 'del', key });
       else marks.stretches.set(start, { ...newStretch(start, steady), ...rangeOf(value) });
     }
     for (const node of this.#said)
-      if (rules.get(node) !== this.#rules.text(node)) operations.push(this.#rulesOperation(node));
+      if (rules.get(node)?.text !== this.#rules.text(node)) operations.push(this.#rulesOperation(node));
     this.#found = stored;
     this.#reach.clear();
     this.#store = store;
@@ -152,6 +161,7 @@ export class Marks implements QueueCompanion {
       operations.push(...this.#marker.removeWindows(marks, [...marks.windows.values()]));
       operations.push(...this.#marker.removeStretches(marks, [...marks.stretches.keys()]));
     }
+    operations.push(...this.#takeUp(node));
     // While the store cannot be written to, this is made up for when it is read again.
     this.#write(operations).catch(() => undefined);
   }
@@ -175,6 +185,7 @@ export class Marks implements QueueCompanion {
     }
     this.#write(operations).catch(() => undefined);
     for (const node of absent) this.setRules(node, []);
+    for (const node of this.#waiting.keys()) if (!this.#present.has(node)) this.setRules(node, []);
   }
 
   /** The marked windows of a node by the id of the rule. */
@@ -297,6 +308,31 @@ export class Marks implements QueueCompanion {
       if (series === undefined) this.#series.addAll(mark);
       else for (const one of series) this.#series.add(mark, one);
     }
+  }
+
+  /** Whether a node that has no rules may still say some. */
+  #mayComeBack(node: string): boolean {
+    return !this.#rules.has(node) && !this.#said.has(node) && (!this.#complete || this.#present.has(node));
+  }
+
+  #await(mark: FoundMark): void {
+    const waiting = this.#waiting.get(mark.node) ?? [];
+    waiting.push(mark);
+    this.#waiting.set(mark.node, waiting);
+  }
+
+  /** The node has said its rules: its marks count by them, and those of other rules go. */
+  #takeUp(node: string): StoreOperation[] {
+    const operations: StoreOperation[] = [];
+    const steady = this.#marker.steady();
+    for (const { key, rule, start, value } of this.#waiting.get(node) ?? []) {
+      const marks = this.of(node).get(rule);
+      if (marks === undefined) operations.push({ type: 'del', key });
+      else if (value.length === 0) marks.add(markOfAll(start, this.#stored(marks.rule.bucket), steady));
+      else marks.stretches.set(start, { ...newStretch(start, steady), ...rangeOf(value) });
+    }
+    this.#waiting.delete(node);
+    return operations;
   }
 
   #holds(marks: RuleMarks, mark: Mark): boolean {

@@ -1,3 +1,4 @@
+import { parseJson } from '../store/json';
 import { RuleMarks } from './mark';
 import type { MarkedRule } from './rules';
 import { escapedMeasurement } from './scan';
@@ -76,4 +77,17 @@ export class RuleBook {
     }
     return index;
   }
+}
+
+/** The rules that were stored for a node, see {@link RuleBook.text}; undefined for what no release has written. */
+export function decodeRules(body: Buffer): MarkedRule[] | undefined {
+  const rules = parseJson(body);
+  return Array.isArray(rules) && rules.every(isRule) ? rules : undefined;
+}
+
+function isRule(value: unknown): value is MarkedRule {
+  if (typeof value !== 'object' || value === null) return false;
+  const { id, bucket, measurement, every, into } = value as Record<string, unknown>;
+  const areTexts = [id, bucket, measurement, into].every((text) => typeof text === 'string');
+  return areTexts && typeof every === 'number' && every > 0;
 }

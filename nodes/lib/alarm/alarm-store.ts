@@ -7,6 +7,7 @@ export interface AlarmStore {
   readonly repaired: string | undefined;
   batch(operations: StoreOperation[], options: { sync: boolean }): Promise<void>;
   pages(range: KeyRange, size?: number): AsyncIterable<StoreEntry[]>;
+  putAsideBody(key: string, body: Buffer): Promise<void>;
   listen(listener: StoreListener): () => void;
 }
 
@@ -25,6 +26,10 @@ export class NoStore implements AlarmStore {
 
   pages(): AsyncIterable<StoreEntry[]> {
     return { [Symbol.asyncIterator]: () => ({ next: () => Promise.resolve({ done: true, value: undefined }) }) };
+  }
+
+  putAsideBody(): Promise<void> {
+    return Promise.reject(this.#problem);
   }
 
   listen(): () => void {

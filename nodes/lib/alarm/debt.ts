@@ -1,3 +1,4 @@
+import { parseJson } from '../store/json';
 import type { Change, Source } from './alarm';
 
 /** A change that may not have arrived where it is sent to: after a crash it is sent again. */
@@ -13,14 +14,10 @@ export function encodeDebt(debt: Debt): Buffer {
 
 /** Undefined for what no release has written. */
 export function decodeDebt(value: Buffer): Debt | undefined {
-  try {
-    const debt = JSON.parse(value.toString()) as Partial<Debt> | null;
-    const complete =
-      typeof debt?.source?.topic === 'string' &&
-      typeof debt.change?.time === 'string' &&
-      typeof debt.change.alarm === 'object';
-    return complete ? (debt as Debt) : undefined;
-  } catch {
-    return undefined; // damaged
-  }
+  const debt = parseJson(value) as Partial<Debt> | null | undefined;
+  const complete =
+    typeof debt?.source?.topic === 'string' &&
+    typeof debt.change?.time === 'string' &&
+    typeof debt.change.alarm === 'object';
+  return complete ? (debt as Debt) : undefined;
 }

@@ -33,15 +33,17 @@ export class KeptAlarms {
     const kept = new KeptAlarms(store, node);
     try {
       for await (const page of store.pages(alarmRange(node))) {
-        for (const [, value] of page) {
+        for (const [key, value] of page) {
           const record = decodeRecord(value);
-          if (record !== undefined) kept.add(record);
+          if (record === undefined) await store.putAsideBody(key, value);
+          else kept.add(record);
         }
       }
       for await (const page of store.pages(owedRange(node))) {
         for (const [key, value] of page) {
           const debt = decodeDebt(value);
-          if (debt !== undefined) kept.#owed.set(key, debt);
+          if (debt === undefined) await store.putAsideBody(key, value);
+          else kept.#owed.set(key, debt);
         }
       }
     } catch (error) {

@@ -1,3 +1,4 @@
+import { parseJson } from '../store/json';
 import { listenedPrefix, numberedKey, prefixRange } from '../store/keys';
 import type { StoreOperation } from '../store/store';
 import type { AlarmStore } from './alarm-store';
@@ -62,8 +63,12 @@ export class Listening {
     const known = new Map<string, Known>();
     let until = 0;
     for await (const entries of store.pages(prefixRange(listenedPrefix(node)), 1)) {
-      for (const [, value] of entries) {
+      for (const [key, value] of entries) {
         const page = decode(value);
+        if (page === undefined) {
+          await store.putAsideBody(key, value);
+          continue;
+        }
         until = Math.max(until, page.until);
         for (const [topic, heard] of page.heard) {
           const before = known.get(topic);
@@ -144,14 +149,8 @@ export class Listening {
   }
 }
 
-const NOTHING: Page = { until: 0, isLast: false, heard: [] };
-
-function decode(value: Buffer): Page {
-  try {
-    const page = JSON.parse(value.toString()) as Partial<Page> | null;
-    if (typeof page?.until === 'number' && Array.isArray(page.heard)) return page as Page;
-  } catch {
-    return NOTHING; // damaged
-  }
-  return NOTHING; // what no release has written
+/** Undefined for what no release has written. */
+function decode(value: Buffer): Page | undefined {
+  const page = parseJson(value) as Partial<Page> | null | undefined;
+  return typeof page?.until === 'number' && Array.isArray(page.heard) ? (page as Page) : undefined;
 }

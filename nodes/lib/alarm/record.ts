@@ -1,4 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
+import { parseJson } from '../store/json';
 import type { Alarm, Source } from './alarm';
 
 /** A change of state that must last for the on- or off-delay before it counts. */
@@ -89,14 +90,8 @@ export function encodeRecord(record: AlarmRecord): Buffer {
 
 /** Undefined for what no release has written. */
 export function decodeRecord(value: Buffer): AlarmRecord | undefined {
-  try {
-    const record = JSON.parse(value.toString()) as Partial<AlarmRecord> | null;
-    const complete =
-      typeof record?.source?.topic === 'string' &&
-      typeof record.newest === 'string' &&
-      typeof record.heard === 'number';
-    return complete ? (record as AlarmRecord) : undefined;
-  } catch {
-    return undefined; // damaged
-  }
+  const record = parseJson(value) as Partial<AlarmRecord> | null | undefined;
+  const complete =
+    typeof record?.source?.topic === 'string' && typeof record.newest === 'string' && typeof record.heard === 'number';
+  return complete ? (record as AlarmRecord) : undefined;
 }

@@ -1,5 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { stat } from 'node:fs/promises';
+import { parseJson } from '../store/json';
 import { INSTALLATION_KEY } from '../store/keys';
 import type { Store } from '../store/store';
 
@@ -57,10 +58,6 @@ async function placeOf(directory: string): Promise<string> {
 
 /** Undefined for what no release has written. */
 function decode(value: Buffer | undefined): Installation | undefined {
-  try {
-    const stored = JSON.parse(value?.toString() ?? 'null') as Partial<Installation> | null;
-    return typeof stored?.id === 'string' && typeof stored.place === 'string' ? (stored as Installation) : undefined;
-  } catch {
-    return undefined; // damaged
-  }
+  const stored = value && (parseJson(value) as Partial<Installation> | null | undefined);
+  return typeof stored?.id === 'string' && typeof stored.place === 'string' ? (stored as Installation) : undefined;
 }

@@ -1,4 +1,5 @@
 import type { IPublishPacket, IStore } from 'mqtt';
+import { parseJson } from '../store/json';
 
 export type Packet = Parameters<IStore['put']>[0];
 
@@ -28,12 +29,8 @@ export function encodePacket({ id, message, qos, session, publish }: PacketRecor
 
 /** Undefined for what no release has written; its message is then found not to be in flight. */
 export function decodePacket(value: Buffer): PacketRecord | undefined {
-  try {
-    const record = JSON.parse(value.toString()) as Partial<PacketRecord> | null;
-    return typeof record?.id === 'number' && typeof record.message === 'string' ? (record as PacketRecord) : undefined;
-  } catch {
-    return undefined; // damaged
-  }
+  const record = parseJson(value) as Partial<PacketRecord> | null | undefined;
+  return typeof record?.id === 'number' && typeof record.message === 'string' ? (record as PacketRecord) : undefined;
 }
 
 /** The packet to send again. */

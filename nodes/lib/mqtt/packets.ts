@@ -99,7 +99,8 @@ export class Packets implements IStore {
       for (const [key, value] of page) {
         const sequence = sequenceOf(key);
         const record = decodePacket(value);
-        if (record !== undefined) packets.#packets.set(record.id, { ...record, sequence, isLeaving: false });
+        if (record === undefined) await store.putAsideBody(key, value);
+        else packets.#packets.set(record.id, { ...record, sequence, isLeaving: false });
         packets.#next = sequence + 1;
       }
     }

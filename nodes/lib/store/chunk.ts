@@ -1,14 +1,13 @@
-import { crc32c } from './crc32c';
+import { sealInPlace, unseal } from './codec';
 import { parseKey, sequenceOf, type Priority } from './keys';
 
 /**
  * A chunk is what the queue stores at once: the lines that one node had accepted for one bucket in a few milliseconds.
- * Its value, numbers little-endian:
+ * Its record, numbers little-endian:
  *
  * | offset | bytes | what |
  * | --- | --- | --- |
- * | 0 | 4 | CRC-32C of the key and of all bytes after this field |
- * | 4 | 1 | version of this layout: 1 |
+ * | 0 | 5 | checksum and version, see codec.ts |
  * | 5 | 1 | 1: a line holds a line break (inside a string), so the lengths of all lines are given; else 0 |
  * | 6 | 4 | number of lines |
  * | 10 | 8 | when the first line was accepted: ms since 1970, a double |
@@ -17,7 +16,7 @@ import { parseKey, sequenceOf, type Priority } from './keys';
  * | … | 4 a line | only with the flag: length of each line in UTF-16 code units |
  * | … | … | the lines, joined by line breaks, UTF-8 |
  *
- * The key is in the checksum, so a chunk that turns up under a damaged key is not taken for another bucket's.
+ * The queue writes and reads whole records: their lines are put into place once, and the checksum is computed once.
  */
 export interface Chunk {
   readonly key: string;
@@ -36,8 +35,6 @@ export interface Chunk {
   text(): string;
 }
 
-const VERSION = 1;
-const CHECKED_FROM = 4;
 const HEADER = 20;
 const WITH_LENGTHS = 1;
 
@@ -50,7 +47,7 @@ export interface ChunkParts {
   multiline: boolean;
 }
 
-/** The value to store, and how many of its bytes are the lines. */
+/** The record to store, and how many of its bytes are the lines. */
 export function encodeChunk({ key, origin, acceptedAt, lines, multiline }: ChunkParts): {
   value: Buffer;
   bytes: number;
@@ -60,7 +57,6 @@ export function encodeChunk({ key, origin, acceptedAt, lines, multiline }: Chunk
   const originBytes = Buffer.from(origin);
   const textStart = HEADER + originBytes.length + (multiline ? 4 * lines.length : 0);
   const value = Buffer.allocUnsafe(textStart + bytes);
-  value.writeUInt8(VERSION, 4);
   value.writeUInt8(multiline ? WITH_LENGTHS : 0, 5);
   value.writeUInt32LE(lines.length, 6);
   value.writeDoubleLE(acceptedAt, 10);
@@ -69,20 +65,14 @@ export function encodeChunk({ key, origin, acceptedAt, lines, multiline }: Chunk
   if (multiline)
     lines.forEach((line, index) => value.writeUInt32LE(line.length, textStart + 4 * (index - lines.length)));
   value.write(text, textStart);
-  value.writeUInt32LE(checksum(key, value), 0);
-  return { value, bytes };
+  return { value: sealInPlace(key, value), bytes };
 }
 
-/** The chunk stored under `key`; undefined when key or value are damaged. */
+/** The chunk whose record is stored under `key`; undefined when it cannot be read. */
 export function decodeChunk(key: string, value: Buffer): StoredChunk | undefined {
   const parsed = parseKey(key);
-  if (parsed === undefined || value.length < HEADER || value.readUInt8(4) !== VERSION) return undefined;
-  if (value.readUInt32LE(0) !== checksum(key, value)) return undefined;
+  if (parsed === undefined || value.length < HEADER || typeof unseal(key, value) === 'string') return undefined;
   return new StoredChunk(key, parsed.bucket, parsed.priority, value);
-}
-
-function checksum(key: string, value: Buffer): number {
-  return crc32c(value, CHECKED_FROM, value.length, crc32c(Buffer.from(key)));
 }
 
 /** A chunk as it was read; its lines are decoded only when somebody asks for them. */

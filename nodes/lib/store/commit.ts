@@ -37,7 +37,7 @@ export class Commit {
     }
     for (const [lane, change] of this.#changes) {
       change.plan = lane.planned(change.added, change.removed);
-      this.operations.push({ type: 'put', key: lane.ledgerKey, value: encodeLedger(lane.ledgerKey, change.plan) });
+      this.operations.push({ type: 'put', key: lane.ledgerKey, value: encodeLedger(change.plan) });
     }
   }
 
@@ -71,7 +71,7 @@ export function encodeAll(chunks: readonly OpenChunk[]): EncodedChunk[] {
     const { value, bytes } = encodeChunk({ key, origin, acceptedAt, lines, multiline });
     const { bucket, priority } = lane;
     const head = { bucket, priority, sequence, origin, points: lines.length, bytes, acceptedAt };
-    return { open, head, operation: { type: 'put', key, value } };
+    return { open, head, operation: { type: 'put', key, value, isSealed: true } };
   });
 }
 

@@ -15,7 +15,7 @@ export interface QueueCompanion {
    * stored before this has resolved.
    *
    * @param stored - of a bucket, up to which sequences chunks are stored
-   * @throws PackError `store-unavailable`
+   * @throws PackError `store-unavailable`; whatever else is thrown is reported, and the queue goes on without it
    */
   load(store: Store, stored: (bucket: string) => Reach): Promise<void>;
   /** Whether it must see the lines of a bucket that are dropped because the queue is full. */

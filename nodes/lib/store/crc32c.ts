@@ -44,3 +44,8 @@ export function crc32c(bytes: Uint8Array, start = 0, end = bytes.length, seed = 
   for (; at < end; at++) crc = (crc >>> 8) ^ (table[(crc ^ view.getUint8(at)) & 255] as number);
   return ~crc >>> 0;
 }
+
+/** LevelDB stores checksums rotated and shifted, so that a checksum of data with checksums in it stays a good one. */
+export function mask(checksum: number): number {
+  return (((checksum >>> 15) | (checksum << 17)) + 0xa282ead8) >>> 0;
+}

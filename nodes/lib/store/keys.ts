@@ -16,7 +16,11 @@
  * action/<broker>/<sequence>                                an action until its end is known, see ../action/record.ts
  * packet/<broker>/<sequence>                                a packet until the broker has finished it, see ../mqtt/packets.ts
  * installation                                              what tells this installation's client ids from all others
+ * format                                                    which form the store has, see format.ts
+ * aside/<key>                                               what was found under that key and cannot be read
  * ```
+ *
+ * What lies under them has one form, see codec.ts.
  *
  * `<server>` is the place that the queue belongs to, see ../influx/place.ts; in a store of an early release, the id of the
  * `influx-server` node. A *lane* is the points of one bucket and priority; its chunks are in the order in which they were
@@ -40,6 +44,34 @@ const STRETCH = 'stretch/';
 
 export const REPAIRED_KEY = 'repaired';
 export const INSTALLATION_KEY = 'installation';
+export const FORMAT_KEY = 'format';
+/** See aside.ts. */
+export const ASIDE = 'aside/';
+
+/** What the keys of records begin with. */
+const KINDS = new Set([
+  ...[
+    'chunk',
+    'lane',
+    'checked',
+    'repaired',
+    'rules',
+    'mark',
+    'stretch',
+    'alarm',
+    'owed',
+    'listened',
+    'action',
+    'packet',
+  ],
+  ...['installation', 'format'],
+]);
+
+/** Undefined for a key that no release has written. */
+export function kindOf(key: string): string | undefined {
+  const kind = key.slice(0, key.indexOf('/') < 0 ? undefined : key.indexOf('/'));
+  return KINDS.has(kind) ? kind : undefined;
+}
 
 export interface KeyRange {
   gte: string;
@@ -96,7 +128,7 @@ export function markRange(server: string): KeyRange {
 
 /** The names in a key after the server's, decoded: of rules the node, of a mark node, rule and start. */
 export function namesIn(key: string): string[] {
-  return key.split('/').slice(2).map(decodeURIComponent);
+  return key.split('/').slice(2).map(decode);
 }
 
 export function sequenceOf(key: string): number {
@@ -124,7 +156,7 @@ export function outboxRange(sort: 'action' | 'packet'): KeyRange {
 }
 
 export function brokerOf(key: string): string {
-  return decodeURIComponent(key.split('/')[1] ?? '');
+  return decode(key.split('/')[1] ?? '');
 }
 
 /** All keys that start with such a prefix. */
@@ -155,6 +187,15 @@ function digitOf(priority: Priority): string {
 function encode(name: string): string {
   // encodeURIComponent throws for half a surrogate pair; the way through UTF-8 makes it a replacement character.
   return encodeURIComponent(Buffer.from(name).toString());
+}
+
+/** As it is, where a percent sign encodes nothing. */
+function decode(part: string): string {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    return part;
+  }
 }
 
 function rangeUnder(prefix: string): KeyRange {

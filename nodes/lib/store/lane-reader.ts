@@ -25,7 +25,7 @@ export async function takeWaiting(
   const perChunk = lane.waitingPoints / Math.max(1, lane.waitingChunks);
   const pageSize = Math.min(1000, Math.ceil(left / Math.max(1, perChunk)) + 1);
   let position = start;
-  for await (const page of store.pages(lane.range(start, end), pageSize)) {
+  for await (const page of store.sealedPages(lane.range(start, end), pageSize)) {
     for (const [key, value] of page) {
       const sequence = sequenceOf(key);
       // Held by somebody, or dropped since reading began.
@@ -65,7 +65,7 @@ export async function linesOf(store: Store, held: readonly HeldChunk[]): Promise
   const chunks: PassingChunk[] = [];
   for (const { lane, chunk: head } of held) {
     const key = lane.key(head.sequence);
-    const value = await store.get(key);
+    const value = await store.getSealed(key);
     const chunk = value && decodeChunk(key, value);
     if (chunk === undefined) throw store.distrust(`a chunk of bucket ${lane.bucket} is damaged`);
     chunks.push({ head, lines: chunk.lines() });
@@ -87,7 +87,7 @@ export async function peek(store: Store, lane: Lane): Promise<void> {
   while (lane.waitingChunks > 0 && oldestKnown(lane) === undefined) {
     const { cursor, next, releases } = lane;
     const heads: ChunkHead[] = [];
-    for await (const page of store.pages(lane.range(cursor, next), PEEK)) {
+    for await (const page of store.sealedPages(lane.range(cursor, next), PEEK)) {
       for (const [key, value] of page) {
         const chunk = decodeChunk(key, value);
         if (chunk === undefined) throw store.distrust(`a chunk of bucket ${lane.bucket} is damaged`);

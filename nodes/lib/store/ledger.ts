@@ -1,4 +1,4 @@
-import { crc32c } from './crc32c';
+import { parseJson } from './json';
 
 /** What one origin has in a lane. */
 export interface Share {
@@ -23,31 +23,28 @@ export interface Ledger {
   shares: Map<string, Share>;
 }
 
-/** Text: eight hexadecimal digits of CRC-32C over the key and the JSON that follows. */
-export function encodeLedger(key: string, { head, next, shares }: Ledger): Buffer {
+export function encodeLedger({ head, next, shares }: Ledger): Buffer {
   const origins = Array.from(shares, ([origin, { chunks, points, bytes }]) => [origin, chunks, points, bytes]);
-  const body = Buffer.from(JSON.stringify({ head, next, origins }));
-  return Buffer.concat([Buffer.from(checksum(key, body)), body]);
+  return Buffer.from(JSON.stringify({ head, next, origins }));
 }
 
-/** Undefined when the record is damaged. */
-export function decodeLedger(key: string, value: Buffer): Ledger | undefined {
-  const body = value.subarray(8);
-  if (value.toString('latin1', 0, 8) !== checksum(key, body)) return undefined;
-  // Written by encodeLedger: the checksum is right.
-  const { head, next, origins } = JSON.parse(body.toString()) as {
-    head: number;
-    next: number;
-    origins: [string, number, number, number][];
-  };
-  const shares = new Map(origins.map(([origin, chunks, points, bytes]) => [origin, { chunks, points, bytes }]));
+/** Undefined for what no release has written. */
+export function decodeLedger(body: Buffer): Ledger | undefined {
+  const ledger = parseJson(body) as Partial<Record<'head' | 'next' | 'origins', unknown>> | null | undefined;
+  const { head, next, origins } = ledger ?? {};
+  if (!isCount(head) || !isCount(next) || !Array.isArray(origins)) return undefined;
+  const shares = new Map<string, Share>();
+  for (const entry of origins as unknown[]) {
+    if (!Array.isArray(entry)) return undefined;
+    const [origin, chunks, points, bytes] = entry as unknown[];
+    if (typeof origin !== 'string' || !isCount(chunks) || !isCount(points) || !isCount(bytes)) return undefined;
+    shares.set(origin, { chunks, points, bytes });
+  }
   return { head, next, shares };
 }
 
-function checksum(key: string, body: Buffer): string {
-  return crc32c(body, 0, body.length, crc32c(Buffer.from(key)))
-    .toString(16)
-    .padStart(8, '0');
+function isCount(value: unknown): value is number {
+  return Number.isSafeInteger(value) && (value as number) >= 0;
 }
 
 /** Adds `sign` times the chunk to its origin's share; a share that has become empty is left out. */

@@ -18,7 +18,7 @@ export interface QueuePoints {
 /** Whether there are points of a queue, or anything else that is kept in ranges that are made of its name. */
 export async function hasRecords(store: Store, ranges: readonly KeyRange[]): Promise<boolean> {
   for (const range of ranges) {
-    for await (const page of store.pages(range, 1)) if (page.length > 0) return true;
+    if (!(await store.isEmpty(range))) return true;
   }
   return false;
 }
@@ -67,7 +67,7 @@ export async function removeQueue(store: Store, queue: string): Promise<QueuePoi
 /** @throws PackError `store-unavailable` */
 export async function removeRanges(store: Store, ranges: readonly KeyRange[]): Promise<void> {
   for (const range of ranges) {
-    for await (const page of store.pages(range)) {
+    for await (const page of store.sealedPages(range)) {
       await store.batch(
         page.map(([key]): StoreOperation => ({ type: 'del', key })),
         { sync: true },
@@ -93,27 +93,25 @@ async function moveLane(store: Store, { from, to, key, lane, target }: LaneMove)
   const source = chunkPrefix(from, bucket, priority);
   const range = { gte: chunkKey(source, ledger.head), lt: chunkKey(source, ledger.next) };
   let moved = 0;
-  for await (const page of store.pages(range, CHUNKS)) {
+  for await (const page of store.sealedPages(range, CHUNKS)) {
     const operations: StoreOperation[] = [];
-    for (const [chunkAt, value] of page) {
-      const chunk = decodeChunk(chunkAt, value);
+    for (const [chunkAt, record] of page) {
+      const chunk = decodeChunk(chunkAt, record);
       if (chunk === undefined) throw store.distrust(`a chunk of bucket ${bucket} is damaged`);
       const lines = chunk.lines();
       const { origin, acceptedAt } = chunk;
       const newKey = chunkKey(prefix, target.next++);
       const multiline = lines.some((line) => line.includes('\n'));
-      operations.push(
-        { type: 'put', key: newKey, value: encodeChunk({ key: newKey, origin, acceptedAt, lines, multiline }).value },
-        { type: 'del', key: chunkAt },
-      );
+      const { value } = encodeChunk({ key: newKey, origin, acceptedAt, lines, multiline });
+      operations.push({ type: 'put', key: newKey, value, isSealed: true }, { type: 'del', key: chunkAt });
       adjustShare(ledger.shares, chunk, -1);
       adjustShare(target.shares, chunk, 1);
       ledger.head = sequenceOf(chunkAt) + 1;
       moved += chunk.points;
     }
     operations.push(
-      { type: 'put', key, value: encodeLedger(key, ledger) },
-      { type: 'put', key: targetKey, value: encodeLedger(targetKey, target) },
+      { type: 'put', key, value: encodeLedger(ledger) },
+      { type: 'put', key: targetKey, value: encodeLedger(target) },
     );
     await store.batch(operations, { sync: true });
   }

@@ -1,7 +1,7 @@
 import { PackError } from '../errors';
 import { StoredChunk, type Chunk } from './chunk';
 import { Commit, encodeAll, sumBytes, type HeldChunk } from './commit';
-import type { QueueCompanion } from './companion';
+import type { PassingChunk, QueueCompanion } from './companion';
 import { findLanes, storedIn } from './found-lanes';
 import { Intake } from './intake';
 import { PRIORITIES, type Priority } from './keys';
@@ -13,7 +13,7 @@ import { Listeners, surface } from './listeners';
 import { countDeparture, reconcile, type Departure } from './reconcile';
 import { makeRoom, type Room } from './room';
 import { settle } from './settle';
-import type { Store } from './store';
+import type { Store, StoreOperation } from './store';
 import { Accounts, type QueueTotals } from './totals';
 
 export type { Chunk } from './chunk';
@@ -80,6 +80,7 @@ export class PointQueue {
   readonly #available = new Listeners<string>();
   readonly #dropped = new Listeners<LostPoints>();
   readonly #damaged = new Listeners<LostPoints>();
+  readonly #companionFailed = new Listeners<unknown>();
   readonly #lost: LostPoints[] = [];
   #unlisten: () => void = () => undefined;
 
@@ -260,6 +261,11 @@ export class PointQueue {
     return this.#damaged.add(listener);
   }
 
+  /** The companion could not do its part, by a fault of its own; the points are taken all the same. */
+  onCompanionFailed(listener: (error: unknown) => void): () => void {
+    return this.#companionFailed.add(listener);
+  }
+
   /** Stores what was accepted before, applies what was removed; points that come later get `store-unavailable`. */
   close(): Promise<void> {
     this.#closed ??= this.#close();
@@ -369,9 +375,8 @@ export class PointQueue {
       );
       // From here to the batch nothing may be awaited: what is collected says how the store will be after it.
       if (this.#companion && arriving.length + dropped.length > 0)
-        commit.operations.push(...this.#companion.collect(arriving, dropped));
-      // A removal that is lost in a power cut only means that the points are written to InfluxDB once more.
-      await this.#store.batch(commit.operations, { sync: room.admitted.length > 0 });
+        commit.operations.push(...this.#collect(this.#companion, arriving, dropped));
+      await this.#store.batch(commit.operations, { sync: true });
     } catch (error) {
       if (!(error instanceof PackError)) throw error;
       this.#uncertain.push(...room.drops);
@@ -412,7 +417,7 @@ export class PointQueue {
     const generation = this.#store.generation;
     const found = await findLanes(this.#store, this.#server);
     const gone = await this.#heldButGone();
-    await this.#companion?.load(this.#store, (bucket) => storedIn(found.values(), bucket));
+    await this.#loadCompanion((bucket) => storedIn(found.values(), bucket));
     // Closed and opened again while this was reading: another load is under way.
     if (generation !== this.#store.generation) return;
     const departures = this.#departuresOf(this.#removals);
@@ -429,6 +434,29 @@ export class PointQueue {
     this.#lost.push(...lost);
     for (const each of lost) this.#damaged.call(each);
     this.#reportDrops(dropped);
+  }
+
+  /** What a companion makes of what it finds is its own affair: no fault of it keeps points from being taken. */
+  async #loadCompanion(stored: (bucket: string) => Reach): Promise<void> {
+    try {
+      await this.#companion?.load(this.#store, stored);
+    } catch (error) {
+      if (error instanceof PackError) throw error;
+      this.#companionFailed.call(error);
+    }
+  }
+
+  #collect(
+    companion: QueueCompanion,
+    arriving: readonly PassingChunk[],
+    dropped: readonly PassingChunk[],
+  ): StoreOperation[] {
+    try {
+      return companion.collect(arriving, dropped);
+    } catch (error) {
+      this.#companionFailed.call(error);
+      return [];
+    }
   }
 
   async #heldButGone(): Promise<Set<ChunkHead>> {

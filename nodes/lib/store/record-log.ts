@@ -1,4 +1,4 @@
-import { crc32c } from './crc32c';
+import { crc32c, mask } from './crc32c';
 
 /**
  * LevelDB's log format (its `doc/log_format.md`), which its `.log` and `MANIFEST` files have: blocks of 32 KiB that hold
@@ -7,7 +7,11 @@ import { crc32c } from './crc32c';
 const BLOCK = 32_768;
 const HEADER = 7;
 const FULL = 1;
+const FIRST = 2;
+const MIDDLE = 3;
 const LAST = 4;
+/** Fewer zeros at the end of a file are a record's own. */
+const LEAST_ZEROS = 16;
 
 /** Bytes from `start` to `end` that cannot be read: LevelDB skips to the end of the block. */
 export interface BadRange {
@@ -17,7 +21,7 @@ export interface BadRange {
 
 export interface LogCheck {
   bad: BadRange[];
-  /** The file ends within a record: what a crash leaves, or a file that was cut off. */
+  /** The file ends within a record, or in zeros: what a crash leaves, or a file that was cut off or overwritten. */
   torn: boolean;
 }
 
@@ -27,26 +31,81 @@ export interface LogCheck {
  */
 export function checkRecordLog(bytes: Buffer): LogCheck {
   const bad: BadRange[] = [];
+  const zerosFrom = startOfZeros(bytes);
   let within = false;
-  let torn = false;
+  /** Where what can be read ends, or is known to be bad. */
+  let reached = 0;
+  for (let block = 0; block < zerosFrom; block += BLOCK) {
+    const end = Math.min(block + BLOCK, bytes.length);
+    reached = block;
+    while (reached + HEADER <= end && reached < zerosFrom) {
+      const next = recordEnd(bytes, reached, end);
+      if (typeof next === 'number') {
+        const type = bytes.readUInt8(reached + 6);
+        within = type !== FULL && type !== LAST;
+        reached = next;
+        continue;
+      }
+      const isLastBlock = end < block + BLOCK;
+      if (next === 'beyond' && isLastBlock && !hasRecordAfter(bytes, reached + 1, end)) break;
+      if (isTornAt(bytes, reached, end, zerosFrom)) break;
+      bad.push({ start: reached, end });
+      reached = end;
+      within = false;
+    }
+  }
+  const isPadding = bytes.length % BLOCK === 0 && bytes.length - reached < HEADER;
+  return { bad, torn: within || (reached < bytes.length && !isPadding) };
+}
+
+/** Where the zeros begin that the file ends in: space that was set aside and never written, but for the last record's own. */
+function startOfZeros(bytes: Buffer): number {
+  let at = bytes.length;
+  while (at > 0 && bytes[at - 1] === 0) at--;
+  return at;
+}
+
+/** Whether the record at `at` is the last one, and goes over into the zeros that the file ends in. */
+function isTornAt(bytes: Buffer, at: number, end: number, zerosFrom: number): boolean {
+  if (zerosFrom > end || bytes.length - zerosFrom < LEAST_ZEROS) return false;
+  return at + HEADER + bytes.readUInt16LE(at + 4) > zerosFrom && !hasRecordAfter(bytes, at + 1, end);
+}
+
+/** The data of the records up to the first that cannot be read: what LevelDB takes from a MANIFEST. */
+export function readRecords(bytes: Buffer): Buffer[] {
+  const records: Buffer[] = [];
+  let parts: Buffer[] = [];
   for (let block = 0; block < bytes.length; block += BLOCK) {
     const end = Math.min(block + BLOCK, bytes.length);
-    let at = block;
-    while (at + HEADER <= end) {
+    for (let at = block; at + HEADER <= end;) {
       const next = recordEnd(bytes, at, end);
-      if (next === 'zeros') break;
-      if (next === 'beyond' && end < block + BLOCK && !hasRecordAfter(bytes, at + 1, end)) break;
-      if (typeof next === 'string') {
-        bad.push({ start: at, end });
-        break;
-      }
+      if (typeof next === 'string') return records;
       const type = bytes.readUInt8(at + 6);
-      within = type !== FULL && type !== LAST;
+      if (type === FULL || type === FIRST) parts = [];
+      parts.push(bytes.subarray(at + HEADER, next));
+      if (type === FULL || type === LAST) records.push(Buffer.concat(parts.splice(0)));
       at = next;
     }
-    torn = end < block + BLOCK && at < end;
   }
-  return { bad, torn: torn || within };
+  return records;
+}
+
+/** A file that holds one record. */
+export function writeRecord(data: Buffer): Buffer {
+  const parts: Buffer[] = [];
+  let at = 0;
+  do {
+    const part = data.subarray(at, at + BLOCK - HEADER);
+    const isFirst = at === 0;
+    at += part.length;
+    const isLast = at === data.length;
+    const header = Buffer.alloc(HEADER);
+    header.writeUInt16LE(part.length, 4);
+    header.writeUInt8(isFirst ? (isLast ? FULL : FIRST) : isLast ? LAST : MIDDLE, 6);
+    header.writeUInt32LE(mask(crc32c(Buffer.concat([header.subarray(6), part]))), 0);
+    parts.push(header, part);
+  } while (at < data.length);
+  return Buffer.concat(parts);
 }
 
 /** Makes LevelDB skip the bad ranges: it takes zeros for space that was set aside and never written. */
@@ -57,13 +116,13 @@ export function blankOut(bytes: Buffer, bad: readonly BadRange[]): Buffer {
 }
 
 /** Where the record at `at` ends, or why it cannot be told. */
-function recordEnd(bytes: Buffer, at: number, end: number): number | 'zeros' | 'beyond' | 'damaged' {
+function recordEnd(bytes: Buffer, at: number, end: number): number | 'beyond' | 'damaged' {
   const length = bytes.readUInt16LE(at + 4);
   const type = bytes.readUInt8(at + 6);
-  if (type === 0 && length === 0) return 'zeros';
+  if (type < FULL || type > LAST) return 'damaged';
   const next = at + HEADER + length;
   if (next > end) return 'beyond';
-  return unmask(bytes.readUInt32LE(at)) === crc32c(bytes, at + 6, next) ? next : 'damaged';
+  return bytes.readUInt32LE(at) === mask(crc32c(bytes, at + 6, next)) ? next : 'damaged';
 }
 
 /** A whole record after one whose length points beyond the file: then it is the length that is wrong. */
@@ -73,10 +132,4 @@ function hasRecordAfter(bytes: Buffer, start: number, end: number): boolean {
     if (type >= FULL && type <= LAST && typeof recordEnd(bytes, at, end) === 'number') return true;
   }
   return false;
-}
-
-/** LevelDB stores checksums rotated and shifted, so that a checksum of data with checksums in it stays a good one. */
-function unmask(masked: number): number {
-  const rotated = (masked - 0xa282ead8) >>> 0;
-  return ((rotated >>> 17) | (rotated << 15)) >>> 0;
 }

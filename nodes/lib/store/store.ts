@@ -1,23 +1,46 @@
-import { mkdir, realpath } from 'node:fs/promises';
+import { chmod, mkdir, realpath } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
 import { PackError } from '../errors';
-import { innermost, kindOfFault } from './damage';
+import { AsideCount, asideOperations, unsealAll, type AsideReport, type UnreadableRecord } from './aside';
+import { seal, unseal } from './codec';
+import { noteClosed } from './closed-note';
+import { innermost, kindOfFault, MISCOUNTED } from './damage';
 import { spaceProblem, trimInfoLog } from './disk-space';
-import { laneRange, parseKey, REPAIRED_KEY, type KeyRange } from './keys';
+import { OWNER_FOLDER, syncFolder } from './durable-files';
+import { ensureFormat } from './format';
+import { ASIDE, laneRange, parseKey, prefixRange, REPAIRED_KEY, type KeyRange } from './keys';
 import { decodeLedger } from './ledger';
-import { distrustLevel, isBeyondRepair, openLevel, type DamageReport, type Level } from './level';
+import { isDataFile, isGoodTableFile } from './inspect';
+import { distrustLevel, isDistrusted, openLevel, type DamageReport, type Level } from './level';
 
+export type { AsideReport } from './aside';
 export type { DamageReport } from './level';
 
-export type StoreOperation = { type: 'put'; key: string; value: Buffer } | { type: 'del'; key: string };
+export type StoreOperation =
+  | {
+      type: 'put';
+      key: string;
+      value: Buffer;
+      /** The value is a whole record already, see codec.ts; otherwise it is the body of one. */
+      isSealed?: boolean;
+    }
+  | { type: 'del'; key: string };
 
-/** A key and its value. */
+/** A key, and the body of its record. */
 export type StoreEntry = [string, Buffer];
 
 export interface StoreListener {
   /** The store is open again, after {@link Store.fault}. */
   opened?(): void;
+  // Of what follows, one of those who listen is told, so that it is said once.
   damaged?(report: DamageReport): void;
+  /** Records cannot be read; they are kept under other keys. */
+  putAside?(report: AsideReport): void;
 }
+
+/** Something to be told to a listener, if it wants to hear of it. */
+type Telling = (listener: StoreListener) => (() => void) | undefined;
 
 export interface StoreOptions {
   /** Between attempts to open the store again after a failure. Default 1000. */
@@ -26,7 +49,6 @@ export interface StoreOptions {
 
 interface Group {
   operations: StoreOperation[];
-  sync: boolean;
   resolve: () => void;
   reject: (error: PackError) => void;
 }
@@ -38,11 +60,13 @@ interface SharedStore {
 }
 
 const RETRY = 1000;
-/** A repair that failed is not likely to succeed a second later, and it reads the whole store. */
+/** The longest time between attempts to repair it. */
 const RETRY_REPAIR = 60_000;
 /** The free space is looked at when so much time has passed, or so much been written. */
 const SPACE_INTERVAL = 1000;
 const SPACE_BYTES = 1024 * 1024;
+/** Milliseconds between tables, of 2 MB mostly, that are looked at while the store is open. */
+const BETWEEN_TABLES = 100;
 const TRIM_EVERY = 600;
 const READ_AHEAD = 1024 * 1024;
 
@@ -60,7 +84,9 @@ export class Store {
   readonly directory: string;
   readonly #retry: number;
   readonly #listeners = new Set<StoreListener>();
-  readonly #reports: DamageReport[] = [];
+  /** Nobody has been there who could be told. */
+  #untold: Telling[] = [];
+  readonly #aside = new AsideCount((report) => this.#tell((listener) => listener.putAside?.bind(listener, report)));
   readonly #queues = new Set<string>();
   #level: Level | undefined;
   #fault: PackError | undefined;
@@ -134,10 +160,10 @@ export class Store {
     return this.#repaired;
   }
 
-  /** Damage found so far is reported at once. Returns a function that removes the listener. */
+  /** Damage that nobody has been told of is reported at once. Returns a function that removes the listener. */
   listen(listener: StoreListener): () => void {
     this.#listeners.add(listener);
-    for (const report of this.#reports) listener.damaged?.(report);
+    for (const telling of this.#untold.splice(0)) this.#tell(telling);
     return () => this.#listeners.delete(listener);
   }
 
@@ -157,15 +183,16 @@ export class Store {
 
   /**
    * Applies the operations, all or none. Batches that arrive while another is being written are joined into one, and
-   * share one fsync.
+   * share one fsync. Each is on the disk when this resolves, and survives a power cut, whatever `sync` says: LevelDB may
+   * begin another file at any time, and a batch that was synced there would rest on one that was not here.
    *
-   * @param options - `sync`: resolve only when the batch is on the disk and survives a power cut.
    * @throws PackError `store-unavailable`. The operations may or may not be in the store when it opens again.
    */
-  batch(operations: StoreOperation[], options: { sync: boolean }): Promise<void> {
+  batch(operations: StoreOperation[], options?: { sync: boolean }): Promise<void>;
+  batch(operations: StoreOperation[]): Promise<void> {
     if (this.#fault !== undefined) return Promise.reject(this.#fault);
     return new Promise((resolve, reject) => {
-      this.#pending.push({ operations, sync: options.sync, resolve, reject });
+      this.#pending.push({ operations: operations.map(sealed), resolve, reject });
       if (!this.#writing) this.#writer = this.#write();
     });
   }
@@ -176,12 +203,11 @@ export class Store {
       const groups = this.#pending;
       this.#pending = [];
       const level = this.#level;
-      const sync = groups.some((group) => group.sync);
       const [first] = groups;
       const operations = groups.length === 1 && first ? first.operations : groups.flatMap((group) => group.operations);
       try {
         if (level === undefined) throw new Error('the store is closed');
-        await level.batch(operations, { sync });
+        if (operations.length > 0) await level.batch(operations, { sync: true });
         for (const group of groups) group.resolve();
         for (const operation of operations)
           if (operation.type === 'put') this.#bytesSinceCheck += operation.value.length;
@@ -194,8 +220,25 @@ export class Store {
     this.#writing = false;
   }
 
-  /** @throws PackError `store-unavailable` */
+  /**
+   * The body of a record; undefined when there is none that can be read.
+   *
+   * @throws PackError `store-unavailable`
+   */
   async get(key: string): Promise<Buffer | undefined> {
+    const record = await this.getSealed(key);
+    const body = record && unseal(key, record);
+    if (record === undefined || typeof body !== 'string') return body as Buffer | undefined;
+    await this.putAside([{ key, record, fault: body }]);
+    return undefined;
+  }
+
+  /**
+   * A record as it lies in the store.
+   *
+   * @throws PackError `store-unavailable`
+   */
+  async getSealed(key: string): Promise<Buffer | undefined> {
     return this.#read((level) => level.get(key));
   }
 
@@ -204,12 +247,31 @@ export class Store {
     return this.#read((level) => level.hasMany(keys));
   }
 
+  /** @throws PackError `store-unavailable` */
+  async isEmpty(range: KeyRange): Promise<boolean> {
+    return this.#read(async (level) => (await level.keys({ ...range, limit: 1 }).all()).length === 0);
+  }
+
   /**
-   * The entries of a range in key order, as they were when reading began; up to `size` at a time, or about a megabyte.
+   * The bodies of a range in key order, as they were when reading began; up to `size` at a time, or about a megabyte.
+   * Records that cannot be read are put aside.
    *
    * @throws PackError `store-unavailable`
    */
   async *pages(range: KeyRange, size = 1000): AsyncGenerator<StoreEntry[], void, undefined> {
+    for await (const page of this.sealedPages(range, size)) {
+      const { readable, unreadable } = unsealAll(page);
+      await this.putAside(unreadable);
+      yield readable;
+    }
+  }
+
+  /**
+   * The same, with whole records as they lie in the store.
+   *
+   * @throws PackError `store-unavailable`
+   */
+  async *sealedPages(range: KeyRange, size = 1000): AsyncGenerator<StoreEntry[], void, undefined> {
     const level = this.#opened();
     const iterator = level.iterator({ ...range, highWaterMarkBytes: READ_AHEAD });
     try {
@@ -221,6 +283,27 @@ export class Store {
     } finally {
       await iterator.close();
     }
+  }
+
+  /**
+   * Takes records that cannot be read out of the way. They stay in the store under other keys, are counted, and told of.
+   *
+   * @throws PackError `store-unavailable`
+   */
+  async putAside(unreadable: readonly UnreadableRecord[]): Promise<void> {
+    if (unreadable.length === 0) return;
+    await this.batch(asideOperations(unreadable), { sync: true });
+    this.#aside.add(unreadable);
+  }
+
+  /** The same for a body that is none of its kind, though its record is whole. */
+  async putAsideBody(key: string, body: Buffer): Promise<void> {
+    await this.putAside([{ key, record: seal(key, body), fault: 'damaged' }]);
+  }
+
+  /** Of each kind of records, how many cannot be read and lie aside. */
+  get aside(): ReadonlyMap<string, number> {
+    return this.#aside.records;
   }
 
   async #read<T>(read: (level: Level) => Promise<T>, level = this.#opened()): Promise<T> {
@@ -237,13 +320,13 @@ export class Store {
   }
 
   /**
-   * Somebody has found that what the store holds does not add up. It is closed, a copy is kept, it is repaired and opened
-   * again, and everybody counts anew.
+   * Somebody has found that what the store holds does not add up. It is closed, all its files are looked at, what is
+   * damaged is repaired, it is opened again, and everybody counts anew.
    *
    * @returns the error for whatever cannot be done now.
    */
   distrust(reason: string): PackError {
-    return this.#fail(this.#level, Object.assign(new Error(reason), { code: 'LEVEL_CORRUPTION' }));
+    return this.#fail(this.#level, Object.assign(new Error(reason), { code: MISCOUNTED }));
   }
 
   /** Gives the disk back what removed entries in the range still use. Runs in LevelDB's own thread. */
@@ -274,7 +357,7 @@ export class Store {
       for (const [key, value] of page) {
         const server = parseKey(key)?.server;
         if (server === undefined || others.has(server)) continue;
-        for (const { points } of decodeLedger(key, value)?.shares.values() ?? []) {
+        for (const { points } of decodeLedger(value)?.shares.values() ?? []) {
           orphans.set(server, (orphans.get(server) ?? 0) + points);
         }
       }
@@ -299,10 +382,13 @@ export class Store {
     this.#endWait?.();
     while (this.#writing) await this.#writer;
     await this.#recovery;
+    this.#aside.flush();
     const level = this.#level;
     this.#level = undefined;
     this.#fault ??= this.#errorOf(new Error('it is closed'));
     await level?.close();
+    // Without the note the store is as after a crash.
+    if (level !== undefined) await noteClosed(this.directory, isDataFile).catch(() => undefined);
   }
 
   #fail(level: Level | undefined, error: unknown): PackError {
@@ -311,14 +397,21 @@ export class Store {
     const fault = this.#errorOf(error);
     this.#level = undefined;
     this.#fault = fault;
-    if (kindOfFault(error) === 'damaged') distrustLevel(this.directory, innermost(error).message);
+    this.#distrustFor(error);
     this.#recovery = this.#recover(level);
     return fault;
   }
 
+  #distrustFor(error: unknown): void {
+    const kind = kindOfFault(error);
+    if (kind === 'damaged' || kind === 'miscounted') distrustLevel(this.directory, error);
+  }
+
   async #recover(failed: Level): Promise<void> {
-    for (;;) {
-      await this.#wait(isBeyondRepair(this.directory) ? RETRY_REPAIR : this.#retry);
+    for (let attempt = 0; ; attempt++) {
+      // A repair reads the whole store: what failed once is tried less and less often.
+      const factor = isDistrusted(this.directory) ? 2 ** Math.min(attempt, 16) : 1;
+      await this.#wait(Math.min(this.#retry * factor, RETRY_REPAIR));
       try {
         await failed.close();
         if (this.#closed) return;
@@ -346,23 +439,46 @@ export class Store {
   }
 
   async #open(): Promise<void> {
-    const level = await openLevel(this.directory, (report) => this.#reportDamage(report));
+    const { level, unchecked } = await openLevel(this.directory, (report) =>
+      this.#tell((listener) => listener.damaged?.bind(listener, report)),
+    );
     try {
+      await ensureFormat(level);
       const repaired = await level.get(REPAIRED_KEY);
-      this.#repaired = repaired?.toString();
+      const body = repaired && unseal(REPAIRED_KEY, repaired);
+      // Unreadable: it differs from whatever the queues have noted, so that they are counted anew.
+      this.#repaired = body?.toString();
+      this.#aside.recount(await level.keys(prefixRange(ASIDE)).all());
       await this.#lookAtSpace();
     } catch (error) {
       await level.close();
-      if (kindOfFault(error) === 'damaged') distrustLevel(this.directory, innermost(error).message);
+      this.#distrustFor(error);
       throw error;
     }
     this.#level = level;
     this.#generation++;
+    void this.#checkTables(level, unchecked);
   }
 
-  #reportDamage(report: DamageReport): void {
-    this.#reports.push(report);
-    for (const listener of this.#listeners) listener.damaged?.(report);
+  /** Looks at those tables that were not looked at before the store was opened. */
+  async #checkTables(level: Level, unchecked: readonly string[]): Promise<void> {
+    for (const file of unchecked) {
+      await pause(BETWEEN_TABLES, undefined, { ref: false });
+      if (this.#level !== level) return;
+      if (await isGoodTableFile(join(this.directory, file))) continue;
+      this.distrust(`${file} has blocks that cannot be read`);
+      return;
+    }
+  }
+
+  #tell(telling: Telling): void {
+    for (const listener of this.#listeners) {
+      const tell = telling(listener);
+      if (tell === undefined) continue;
+      tell();
+      return;
+    }
+    this.#untold.push(telling);
   }
 
   #errorOf(error: unknown): PackError {
@@ -374,10 +490,26 @@ export class Store {
   }
 }
 
+function sealed(operation: StoreOperation): StoreOperation {
+  if (operation.type === 'del' || operation.isSealed === true) return operation;
+  return { type: 'put', key: operation.key, value: seal(operation.key, operation.value) };
+}
+
 async function makeDirectory(directory: string): Promise<string> {
   try {
-    await mkdir(directory, { recursive: true });
-    return await realpath(directory);
+    const made = await mkdir(directory, { recursive: true, mode: OWNER_FOLDER });
+    const path = await realpath(directory);
+    // Earlier releases let everybody on the machine read it.
+    await chmod(path, OWNER_FOLDER).catch(() => undefined);
+    // The names of the folders that were made are on the disk when those that hold them are.
+    if (made !== undefined) {
+      const top = dirname(await realpath(made));
+      for (let folder = dirname(path); folder.length >= top.length; folder = dirname(folder)) {
+        await syncFolder(folder);
+        if (folder === dirname(folder)) break;
+      }
+    }
+    return path;
   } catch (error) {
     const reason = innermost(error).message;
     throw new PackError('store-unavailable', `The store in ${directory} cannot be used: ${reason}`, { cause: error });

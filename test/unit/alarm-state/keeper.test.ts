@@ -25,6 +25,7 @@ function keeperIn(
     announce: (announcement) => announced.push(announcement),
     changed: (problem) => problems.push(problem?.code),
     damaged: () => undefined,
+    putAside: () => undefined,
     ...more,
   };
   return new AlarmKeeper(options);

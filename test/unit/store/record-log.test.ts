@@ -41,7 +41,7 @@ describe('checkRecordLog', () => {
     expect(checkRecordLog(Buffer.alloc(0))).toEqual({ bad: [], torn: false });
   });
 
-  it('finds any changed byte, and nothing is wrong once it is blanked out', async () => {
+  it('finds any changed byte, and nothing else once it is blanked out', async () => {
     const log = await writtenLog();
     for (let at = 0; at < log.length; at += 499) {
       const changed = Buffer.from(log);
@@ -50,7 +50,7 @@ describe('checkRecordLog', () => {
       // A length that points beyond the file, in the very last record, cannot be told from a record cut off by a crash.
       if (bad.length === 0) expect(checkRecordLog(changed).torn).toBe(true);
       for (const { start, end } of bad) expect(start <= at && at < end).toBe(true);
-      expect(checkRecordLog(blankOut(changed, bad)).bad).toEqual([]);
+      for (const range of checkRecordLog(blankOut(changed, bad)).bad) expect(bad).toContainEqual(range);
     }
   });
 
@@ -65,6 +65,23 @@ describe('checkRecordLog', () => {
 
   it('takes zeros at the end for space that was never written', async () => {
     const log = await writtenLog();
-    expect(checkRecordLog(Buffer.concat([log, Buffer.alloc(5000)])).bad).toEqual([]);
+    for (const zeros of [5000, 40_000, 100_000])
+      expect(checkRecordLog(Buffer.concat([log, Buffer.alloc(zeros)]))).toEqual({ bad: [], torn: true });
+    // A record of which only the beginning has come to the disk.
+    const cut = Buffer.from(log);
+    cut.fill(0, log.length - 20);
+    expect(checkRecordLog(Buffer.concat([cut, Buffer.alloc(500)]))).toEqual({ bad: [], torn: true });
+  });
+
+  it('takes zeros for damage when something follows them', async () => {
+    const log = await writtenLog();
+    for (const at of [0, 8, 32_768, 65_536]) {
+      const zeroed = Buffer.from(log);
+      zeroed.fill(0, at, at + 512);
+      const { bad } = checkRecordLog(zeroed);
+      expect(bad).toHaveLength(1);
+      expect(bad[0]?.start).toBeLessThanOrEqual(at);
+      expect(bad[0]?.end).toBeGreaterThan(at);
+    }
   });
 });

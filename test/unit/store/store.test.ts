@@ -56,7 +56,7 @@ describe('a store', () => {
       store.batch([put('c', '3')], { sync: true }),
     ]);
     expect(batches).toEqual([
-      [1, false],
+      [1, true],
       [2, true],
     ]);
   });
