@@ -2,7 +2,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { reasonOf } from '../errors';
 import { findRefused, type Verdict } from '../influx/refused-lines';
 import { Backoff, RETRY } from '../influx/retry';
-import type { InfluxServer } from '../influx/server';
+import { BATCH_BYTES, type InfluxServer } from '../influx/server';
+import { Suspicion } from '../influx/suspicion';
 import { covers, type Day, type TimeRange } from './days';
 import { timeOf } from './lines';
 import { ProgressReport, type Progress } from './progress';
@@ -39,8 +40,6 @@ export interface RestoreReport {
 
 /** With the waits between them about five minutes. */
 const ATTEMPTS = 10;
-/** 3.x takes requests of up to 10 MiB. */
-const BATCH_CHARACTERS = 4_000_000;
 const REFUSALS_REPORTED = 10;
 
 /**
@@ -105,13 +104,20 @@ class Restoring {
   readonly #report: RestoreReport;
   readonly #progress: ProgressReport;
   #lines: string[] = [];
-  #characters = 0;
+  #bytes = 0;
+  readonly #suspicion: Suspicion;
 
   constructor(options: RestoreOptions, report: RestoreReport, progress: ProgressReport) {
     this.signal = options.signal;
     this.#options = options;
     this.#report = report;
     this.#progress = progress;
+    this.#suspicion = new Suspicion({
+      write: (line) => options.server.write(report.into, line, options.signal),
+      isUp: () => Promise.resolve(false),
+      nextLine: () => Promise.resolve(undefined),
+      patience: 1,
+    });
   }
 
   get hasFailed(): boolean {
@@ -128,16 +134,17 @@ class Restoring {
   }
 
   async add(line: string): Promise<void> {
+    const bytes = Buffer.byteLength(line) + 1;
+    if (this.#bytes + bytes > BATCH_BYTES) await this.flush();
     this.#lines.push(line);
-    this.#characters += line.length;
-    const isFull = this.#lines.length >= this.#options.server.batchLines || this.#characters >= BATCH_CHARACTERS;
-    if (isFull) await this.flush();
+    this.#bytes += bytes;
+    if (this.#lines.length >= this.#options.server.batchLines) await this.flush();
   }
 
   async flush(): Promise<void> {
     const lines = this.#lines;
     this.#lines = [];
-    this.#characters = 0;
+    this.#bytes = 0;
     if (lines.length === 0 || this.hasFailed) return;
     this.#report.points += lines.length;
     if (this.#options.dryRun !== true) await this.#write(lines);
@@ -146,6 +153,7 @@ class Restoring {
 
   async #write(lines: readonly string[]): Promise<void> {
     try {
+      this.#suspicion.begin(lines);
       const refused = await findRefused(lines, await this.#send(lines), (some) => this.#send(some));
       this.#report.written += lines.length - refused.length;
       this.#report.refused += refused.length;
@@ -165,10 +173,17 @@ class Restoring {
     const body = lines.join('\n');
     for (let attempt = 1; ; attempt++) {
       const outcome = await server.write(this.#report.into, body, signal);
-      if (outcome.kind === 'configuration') throw new NotWritten(outcome.reason);
-      if (outcome.kind !== 'retry') return outcome;
-      if (attempt >= attempts) throw new NotWritten(outcome.reason);
-      await sleep(backoff.next(outcome.retryAfter), undefined, { signal });
+      if (outcome.kind !== 'retry' && outcome.kind !== 'configuration') {
+        this.#suspicion.hasStored(outcome.kind === 'written' ? lines : []);
+        return outcome;
+      }
+      const { reason } = outcome;
+      // Lines must not keep those behind them from coming back.
+      if (await this.#suspicion.isOfLines(lines, outcome)) return { kind: 'refused', reason };
+      if (outcome.kind === 'configuration' && !this.#suspicion.isFounded) throw new NotWritten(reason);
+      if (attempt >= attempts) throw new NotWritten(reason);
+      const retryAfter = outcome.kind === 'retry' ? outcome.retryAfter : undefined;
+      await sleep(backoff.next(retryAfter), undefined, { signal });
     }
   }
 }

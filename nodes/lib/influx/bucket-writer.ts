@@ -4,7 +4,8 @@ import { WakeUp } from './wake-up';
 import type { RefusedLine, WriteOutcome } from './outcome';
 import { findRefused, type Verdict } from './refused-lines';
 import { Backoff, type BackoffOptions } from './retry';
-import type { WriteTarget } from './server';
+import { BATCH_BYTES, type WriteTarget } from './server';
+import { Suspicion } from './suspicion';
 
 /** What the writer of a bucket is doing. */
 export interface BucketState {
@@ -44,6 +45,12 @@ const WORTH_A_REQUEST = 100;
 /** and waits no longer when none has come for this part of the time: the end of a burst. */
 const QUIET_PART = 10;
 
+/** Other lines are taken, these are not. */
+function suspected(outcome: Extract<WriteOutcome, { kind: 'retry' | 'configuration' }>): Verdict {
+  const isBroken = outcome.kind === 'retry' && outcome.brokeOff === true;
+  return { kind: 'refused', reason: isBroken ? `no answer to this line: ${outcome.reason}` : outcome.reason };
+}
+
 /** Ends the loop wherever it is. */
 class ClosedError extends Error {}
 
@@ -64,14 +71,20 @@ export class BucketWriter {
   /** Lines for the next request: fewer after one that broke off, and soon all again. */
   #lines: number;
   #mayHurry = true;
-  /** Bytes that no request may exceed, learnt from those that were too large. */
-  #bytes = Infinity;
+  /** Bytes that no request may exceed: fewer after one that was too large. */
+  #bytes = BATCH_BYTES;
+  readonly #suspicion: Suspicion;
 
   constructor(options: BucketWriterOptions) {
     this.#options = options;
     this.#retry = new Backoff(options.retry);
     this.#configuration = new Backoff(options.configuration);
     this.#lines = options.batchLines;
+    this.#suspicion = new Suspicion({
+      write: (line) => this.#write(line),
+      isUp: () => options.server.isUp(),
+      nextLine: () => this.#nextLine(),
+    });
     this.#ended = this.#run();
   }
 
@@ -172,24 +185,25 @@ export class BucketWriter {
   async #writeAll(chunks: readonly Chunk[]): Promise<RefusedLine[]> {
     const points = chunks.reduce((sum, chunk) => sum + chunk.points, 0);
     // Nearly always one request is all: then the lines need not be told apart.
-    if (this.#lines >= points && this.#bytes === Infinity) {
-      const outcome = await this.#write(chunks.map((chunk) => chunk.text()).join('\n'));
-      if (outcome.kind === 'written') {
-        this.#succeeded();
-        return [];
-      }
-      return this.#writeLines(
-        chunks.flatMap((chunk) => chunk.lines()),
-        outcome,
-      );
+    const text = this.#lines >= points ? chunks.map((chunk) => chunk.text()).join('\n') : '';
+    if (text === '' || Buffer.byteLength(text) > this.#bytes)
+      return this.#writeLines(chunks.flatMap((chunk) => chunk.lines()));
+    const outcome = await this.#write(text);
+    if (outcome.kind === 'written') {
+      this.#succeeded(chunks.at(-1)?.lines().slice(-1));
+      return [];
     }
-    return this.#writeLines(chunks.flatMap((chunk) => chunk.lines()));
+    return this.#writeLines(
+      chunks.flatMap((chunk) => chunk.lines()),
+      outcome,
+    );
   }
 
   /** @param earlier - outcome of an attempt with all lines at once */
   async #writeLines(lines: string[], earlier?: WriteOutcome): Promise<RefusedLine[]> {
     const refused: RefusedLine[] = [];
     let outcome = earlier;
+    this.#suspicion.begin(lines);
     for (let at = 0; at < lines.length;) {
       const piece = outcome ? lines : this.#piece(lines, at);
       const verdict = await this.#verdict(piece, outcome ?? (await this.#write(piece.join('\n'))));
@@ -229,15 +243,25 @@ export class BucketWriter {
     return this.#options.server.write(this.#options.bucket, body, this.#abort.signal);
   }
 
+  /** A line behind those that are taken: it is only looked at, and stays where it is. */
+  async #nextLine(): Promise<string | undefined> {
+    const { bucket, queue } = this.#options;
+    const chunks = await queue.take(bucket, 1);
+    queue.release(chunks);
+    return chunks[0]?.lines()[0];
+  }
+
   /** What an outcome says of the lines; undefined after it has waited, or learnt to send less, and they must be sent again. */
   async #verdict(lines: readonly string[], outcome: WriteOutcome): Promise<Verdict | undefined> {
     switch (outcome.kind) {
       case 'retry':
+        if (await this.#suspicion.isOfLines(lines, outcome)) return suspected(outcome);
         if (outcome.brokeOff === true) this.#lines = Math.max(1, Math.ceil(lines.length / 2));
         this.#mayHurry = outcome.retryAfter === undefined;
         await this.#hold('retrying', outcome.reason, this.#retry.next(outcome.retryAfter));
         return undefined;
       case 'configuration':
+        if (await this.#suspicion.isOfLines(lines, outcome)) return suspected(outcome);
         await this.#hold('configuration', outcome.reason, this.#configuration.next());
         return undefined;
       case 'too-large':
@@ -246,11 +270,13 @@ export class BucketWriter {
         return undefined;
       default:
     }
-    this.#succeeded();
+    this.#succeeded(outcome.kind === 'written' ? lines : []);
     return outcome;
   }
 
-  #succeeded(): void {
+  /** @param stored - lines of which it is known */
+  #succeeded(stored: readonly string[] = []): void {
+    this.#suspicion.hasStored(stored);
     this.#lines = Math.min(this.#options.batchLines, this.#lines * 2);
     this.#retry.reset();
     this.#configuration.reset();

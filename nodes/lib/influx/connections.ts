@@ -16,6 +16,10 @@ export class Connections implements WriteTarget {
     return this.#connections[0]?.batchLines ?? 1;
   }
 
+  async isUp(): Promise<boolean> {
+    return (await this.#connections[0]?.isUp()) ?? false;
+  }
+
   add(connection: WriteTarget): void {
     this.#connections.unshift(connection);
     this.#proven.clear();

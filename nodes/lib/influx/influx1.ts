@@ -4,7 +4,7 @@ import { KeeperProvisioner, type Provisioner } from './provision';
 import { RetentionPolicies } from './provision1';
 import { QueryEndpoint, type SeriesRows } from './query';
 import type { ConnectOptions, InfluxServer } from './server';
-import { failed, passed, pingedVersion, tested, unexpected, type TestResult } from './test-result';
+import { answersPing, failed, passed, pingedVersion, tested, unexpected, type TestResult } from './test-result';
 import { Transport } from './transport';
 import { WriteEndpoint } from './write-endpoint';
 
@@ -62,6 +62,10 @@ class Influx1 implements InfluxServer {
       if (typeof version === 'object') return version;
       return (await this.#testDatabase(version)) ?? (await this.#testPolicy(bucket, version));
     });
+  }
+
+  isUp(): Promise<boolean> {
+    return answersPing(this.#transport);
   }
 
   provisioner(): Provisioner {

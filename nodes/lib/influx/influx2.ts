@@ -6,7 +6,7 @@ import { KeeperProvisioner, type Provisioner } from './provision';
 import { Buckets } from './provision2';
 import { QueryEndpoint, QueryError, type SeriesRows } from './query';
 import type { ConnectOptions, InfluxServer } from './server';
-import { failed, passed, pingedVersion, tested, unexpected, type TestResult } from './test-result';
+import { answersPing, failed, passed, pingedVersion, tested, unexpected, type TestResult } from './test-result';
 import { Transport } from './transport';
 import { WriteEndpoint } from './write-endpoint';
 
@@ -77,6 +77,10 @@ class Influx2 implements InfluxServer {
       const result = this.#result(answer, bucket, version);
       return result.ok ? ((await this.#testOrganization(version)) ?? result) : result;
     });
+  }
+
+  isUp(): Promise<boolean> {
+    return answersPing(this.#transport);
   }
 
   provisioner(): Provisioner {

@@ -13,15 +13,15 @@ import { Databases } from './provision3';
 import type { SeriesRows } from './query';
 import { LinesReader } from './query3';
 import type { ConnectOptions, InfluxServer } from './server';
-import { failed, passed, pingedVersion, tested, unexpected, type TestResult } from './test-result';
+import { answersPing, failed, passed, pingedVersion, tested, unexpected, type TestResult } from './test-result';
 import { Transport } from './transport';
 import { WriteEndpoint } from './write-endpoint';
 
-/**
- * Each answer waits until the write-ahead log is flushed, about once a second: larger batches are what makes 3.x fast.
- * 25,000 lines stay well below the 10 MiB that it takes by default.
- */
+/** Each answer waits until the write-ahead log is flushed, about once a second: larger batches are what makes 3.x fast. */
 const BATCH_LINES = 25_000;
+
+/** What 3.x says of lines, as opposed to the request as a whole. */
+const ABOUT_LINES = /partial write of line protocol|parsing failed for write_lp/;
 
 function refusedLines(data: unknown): RefusedLine[] | undefined {
   if (!Array.isArray(data)) return undefined;
@@ -42,7 +42,8 @@ function outcomeOf(answer: Answer): WriteOutcome | undefined {
     // One line, the first bad one: how a write is refused that may not be partly done.
     const single = refusedLines([data]);
     if (single?.[0]) return { kind: 'refused', reason: single[0].reason };
-    return { kind: 'configuration', reason: reasonOfAnswer(answer) };
+    // About lines, but cut off on its way, or in a form that is not known: which ones is to be found out.
+    if (ABOUT_LINES.test(answer.body)) return { kind: 'refused', reason: reasonOfAnswer(answer) };
   }
   return commonOutcome(answer);
 }
@@ -81,6 +82,10 @@ class Influx3 implements InfluxServer {
       const answer = await this.#transport.send({ method: 'GET', path: '/api/v3/configure/database?format=json' });
       return this.#result(answer, bucket, version);
     });
+  }
+
+  isUp(): Promise<boolean> {
+    return answersPing(this.#transport);
   }
 
   provisioner(): Provisioner {

@@ -16,11 +16,11 @@ export type WriteOutcome =
   | { kind: 'too-large'; reason: string }
   /**
    * not now: network, time-out, overload; `retryAfter` in seconds as the server wishes; `brokeOff`: while the request was
-   * under way, so that a smaller one may get through
+   * under way, so that a smaller one may get through; `isAnswer`: somebody has answered so
    */
-  | { kind: 'retry'; reason: string; retryAfter?: number; brokeOff?: boolean }
+  | { kind: 'retry'; reason: string; retryAfter?: number; brokeOff?: boolean; isAnswer?: boolean }
   /** an operator must put something right: credentials, database, bucket, certificate, URL */
-  | { kind: 'configuration'; reason: string };
+  | { kind: 'configuration'; reason: string; isAnswer?: boolean };
 
 /** An HTTP answer, whatever its status. */
 export interface Answer {
@@ -72,17 +72,25 @@ export function retryAfterOf(answer: Answer, now = Date.now()): number | undefin
 }
 
 const TRANSIENT = new Set([408, 425, 429]);
+/** What 3.x says with status 500 up to 3.8 and 400 in 3.9, and what others say who mean 413. */
+const TOO_LARGE = /max request size|(?:request|body|entity|payload) (?:is )?too large/i;
 
 /** What an answer means that does not depend on the version; undefined for those that do: 400, 422 and some 500. */
 export function commonOutcome(answer: Answer): WriteOutcome | undefined {
   const { status } = answer;
   if (status === 204 || status === 201) return { kind: 'written' };
-  if (status === 413) return { kind: 'too-large', reason: reasonOfAnswer(answer) };
+  if (status === 413 || (status >= 400 && TOO_LARGE.test(wordsOf(answer))))
+    return { kind: 'too-large', reason: reasonOfAnswer(answer) };
   if (TRANSIENT.has(status) || status >= 500) {
     const retryAfter = retryAfterOf(answer);
-    return { kind: 'retry', reason: reasonOfAnswer(answer), ...(retryAfter !== undefined && { retryAfter }) };
+    return {
+      kind: 'retry',
+      reason: reasonOfAnswer(answer),
+      isAnswer: status !== 429,
+      ...(retryAfter !== undefined && { retryAfter }),
+    };
   }
   if (status === 400 || status === 422) return undefined;
   // Also 200 and redirects: InfluxDB never answers a write so, and a page of a proxy must not pass for stored points.
-  return { kind: 'configuration', reason: reasonOfAnswer(answer) };
+  return { kind: 'configuration', reason: reasonOfAnswer(answer), isAnswer: true };
 }

@@ -13,6 +13,8 @@ export type ServerVersion = '1' | '2' | '3';
 export interface WriteTarget {
   /** Lines for one request that suit this version. */
   readonly batchLines: number;
+  /** Whether it answers to `/ping`. Never rejects. */
+  isUp(): Promise<boolean>;
   /**
    * Writes lines, joined by line breaks, into a bucket (2.x), retention policy (1.x) or database (3.x).
    * Never rejects but with the signal's reason once that is aborted.
@@ -29,6 +31,9 @@ export interface InfluxServer extends QuerySource, WriteTarget {
   /** Ends what is under way and closes all connections. */
   close(): void;
 }
+
+/** Bytes for one request, whatever the version: 3.x takes 10 MiB, and few proxies more. */
+export const BATCH_BYTES = 8 * 1024 * 1024;
 
 export interface ConnectOptions {
   version: ServerVersion;

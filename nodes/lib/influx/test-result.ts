@@ -73,3 +73,13 @@ export async function pingedVersion(
     version,
   );
 }
+
+/** Whether anybody answers to `/ping` as InfluxDB does: 3.x with 401 to a token that it does not know. */
+export async function answersPing(transport: Transport): Promise<boolean> {
+  try {
+    const { status } = await transport.send({ method: 'GET', path: '/ping' });
+    return status < 300 || status === 401;
+  } catch {
+    return false;
+  }
+}

@@ -44,8 +44,9 @@ export class WriteEndpoint {
    */
   async #outcomeOfUnknown(answer: Answer, bucket: string, signal: AbortSignal): Promise<WriteOutcome> {
     const reason = reasonOfAnswer(answer);
-    if (!this.#options.acceptsEmpty) return { kind: 'configuration', reason };
+    if (!this.#options.acceptsEmpty) return { kind: 'configuration', reason, isAnswer: true };
     const empty = this.#options.outcomeOf(await this.#post(bucket, '', signal));
-    return { kind: empty?.kind === 'written' ? 'refused' : 'configuration', reason };
+    if (empty?.kind === 'written') return { kind: 'refused', reason };
+    return { kind: 'configuration', reason, isAnswer: true };
   }
 }

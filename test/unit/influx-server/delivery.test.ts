@@ -39,6 +39,7 @@ class FakeServer {
     };
     return {
       batchLines: 5000,
+      isUp: () => Promise.resolve(true),
       write: (bucket, body) => {
         const answer = outcome();
         if (answer.kind === 'written') this.influx.write(bucket, body.split('\n'));

@@ -328,6 +328,52 @@ describe('when no answer comes', () => {
     }
   });
 
+  describe('refusals of 3.x, which it declares as nothing', () => {
+    function refusal(count: number): string {
+      const data = Array.from({ length: count }, (_, index) => ({
+        error_message: `invalid column type for column 'f', expected iox::column_type::field::float, got iox::column_type::field::integer`,
+        line_number: index * 2 + 1,
+        original_line: 'm,d=bad f=1i 1000000',
+      }));
+      return JSON.stringify({ error: 'partial write of line protocol occurred', data });
+    }
+
+    function refuse(status: number, body: string): void {
+      open({ version: '3' });
+      endpoint.faults.inject({ kind: 'answer', status, body });
+    }
+
+    test.each([1, 5, 25_000])('%i refused lines are all known', async (count) => {
+      refuse(400, refusal(count));
+      const outcome = await write();
+      expect(outcome).toMatchObject({ kind: 'partly-written' });
+      expect(outcome.kind === 'partly-written' && outcome.lines?.map(({ index }) => index)).toEqual(
+        Array.from({ length: count }, (_, index) => index * 2),
+      );
+    });
+
+    test.each([
+      ['cut off', 422, refusal(5).slice(0, 1000)],
+      ['longer than what is read', 400, refusal(100_000)],
+      ['of a form that is not known', 400, '{"error":"partial write of line protocol occurred","lines":[]}'],
+    ])('a refusal that is %s is about lines', async (_, status, body) => {
+      refuse(status, body);
+      expect(await write()).toMatchObject({ kind: 'refused' });
+    });
+
+    test.each([
+      ['3', 500, 'max request size (10485760 bytes) exceeded'],
+      ['3', 400, 'max request size (10485760 bytes) exceeded'],
+      ['3', 413, 'max request size (10485760 bytes) exceeded'],
+      ['2', 400, '{"code":"invalid","message":"http: request body too large"}'],
+      ['1', 413, '{"error":"Request Entity Too Large"}'],
+    ] as const)('%s.x means too large by %i %s', async (version, status, body) => {
+      open({ version });
+      endpoint.faults.inject({ kind: 'answer', status, body });
+      expect(await write()).toMatchObject({ kind: 'too-large' });
+    });
+  });
+
   test('no secret is in any message', async () => {
     endpoint.faults.inject(answer(401, '{"error":"authorization failed"}'));
     for (const version of ['1', '2', '3'] as const) {

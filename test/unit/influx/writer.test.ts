@@ -15,6 +15,8 @@ class FakeServer implements InfluxServer {
   readonly requests: { bucket: string; lines: string[] }[] = [];
   readonly stored = new Set<string>();
   script: Script = () => ({ kind: 'written' });
+  /** What `/ping` says. */
+  up = true;
 
   async write(bucket: string, body: string, signal: AbortSignal): Promise<WriteOutcome> {
     const lines = body.split('\n');
@@ -22,6 +24,10 @@ class FakeServer implements InfluxServer {
     const outcome = await this.script(bucket, lines, signal);
     if (outcome.kind === 'written') for (const line of lines) this.stored.add(line);
     return outcome;
+  }
+
+  isUp(): Promise<boolean> {
+    return Promise.resolve(this.up);
   }
 
   test(): never {
@@ -338,6 +344,94 @@ describe('Writer', () => {
     await untilQueued(0);
     expect(server.stored.size).toBe(50);
     expect(queue.totals()).toMatchObject({ recovered: 50, written: 50 });
+  });
+
+  describe('no answer keeps good lines waiting for ever', () => {
+    const page = 'the server answers HTTP 403';
+    const answers: [string, WriteOutcome][] = [
+      ['the page of a proxy', { kind: 'configuration', reason: page, isAnswer: true }],
+      ['an unknown 400', { kind: 'configuration', reason: 'nobody knows (HTTP 400)', isAnswer: true }],
+      ['500', { kind: 'retry', reason: 'internal error (HTTP 500)', isAnswer: true }],
+      ['a closed connection', { kind: 'retry', reason: 'closed the connection', brokeOff: true }],
+    ];
+
+    function isBad(line: string): boolean {
+      return line.startsWith('bad');
+    }
+
+    test.each(answers)('%s for some lines of a batch', async (_, answer) => {
+      server.script = (__, request) => (request.some(isBad) ? answer : { kind: 'written' });
+      const bad = lines(3, 'bad');
+      await accept([...bad, ...lines(300), ...lines(2, 'bad2'), ...lines(100, 'after')]);
+      startWriter({ ...QUICK, batchLines: 1000 });
+      await untilQueued(0);
+      expect(server.stored).toEqual(new Set([...lines(300), ...lines(100, 'after')]));
+      expect(refused.map(({ line }) => line)).toEqual([...bad, ...lines(2, 'bad2')]);
+      for (const { reason } of refused)
+        expect(reason).toContain(answer.kind === 'retry' || answer.kind === 'configuration' ? answer.reason : '');
+    });
+
+    test.each(answers)('%s for a whole batch, with good lines only behind it', async (_, answer) => {
+      server.script = (__, request) => (request.some(isBad) ? answer : { kind: 'written' });
+      await accept(lines(8, 'bad'));
+      await accept(lines(4));
+      startWriter({ ...QUICK, batchLines: 8 });
+      await untilQueued(0);
+      expect(server.stored).toEqual(new Set(lines(4)));
+      expect(refused).toHaveLength(8);
+    });
+
+    test.each(answers)('%s for everything: all of it waits', async (_, answer) => {
+      server.script = () => answer;
+      await accept(lines(20));
+      startWriter();
+      await until('it has been tried often', () => server.requests.length >= 60);
+      expect(refused).toEqual([]);
+      expect(queue.totals().queuedPoints).toBe(20);
+      server.script = () => ({ kind: 'written' });
+      await untilQueued(0);
+      expect(server.stored).toEqual(new Set(lines(20)));
+    });
+
+    test('a line that is alone and breaks the connection each time while the server answers to ping', async () => {
+      server.script = () => ({ kind: 'retry', reason: 'closed the connection', brokeOff: true });
+      await accept(lines(1, 'bad'));
+      startWriter();
+      await untilQueued(0);
+      expect(refused).toMatchObject([{ reason: 'no answer to this line: closed the connection' }]);
+      expect(server.requests.length).toBeGreaterThanOrEqual(7);
+    });
+
+    test('a line that is alone waits for a server that is down or starts again', async () => {
+      server.up = false;
+      server.script = () => ({ kind: 'retry', reason: 'closed the connection', brokeOff: true });
+      await accept(lines(1));
+      startWriter();
+      await until('it has been tried often', () => server.requests.length >= 20);
+      expect(refused).toEqual([]);
+      server.script = () => ({ kind: 'written' });
+      await untilQueued(0);
+      expect(refused).toEqual([]);
+    });
+
+    test('what the server says itself is for later is no fault of a line', async () => {
+      server.script = (_, request) =>
+        request.some(isBad) ? { kind: 'retry', reason: 'busy', isAnswer: true, retryAfter: 0 } : { kind: 'written' };
+      await accept([...lines(5), ...lines(1, 'bad')]);
+      startWriter();
+      await until('it has been tried often', () => server.requests.length >= 10);
+      expect(refused).toEqual([]);
+    });
+  });
+
+  test('a request has no more than 8 MiB, whatever characters are in its lines', async () => {
+    const long = Array.from({ length: 60 }, (_, index) => `m s="${'€'.repeat(60_000)}" ${index}`);
+    await accept(long);
+    startWriter({ ...QUICK, batchLines: 1000, batchMilliseconds: 500 });
+    await untilQueued(0);
+    const sizes = server.requests.map((request) => Buffer.byteLength(request.lines.join('\n')));
+    expect(Math.max(...sizes)).toBeLessThanOrEqual(8 * 1024 * 1024);
+    expect(server.stored.size).toBe(60);
   });
 
   test('a write that fails in an unforeseen way is tried again', async () => {
