@@ -13,7 +13,7 @@ const STEPS = 4;
 /** A field that each row of a kind has: what was measured, what devices say of an alarm, what became of an action. */
 const READING = { bucket: 'raw', measurement: 'climate', field: 'temperature' };
 const ALARM = { bucket: 'events', measurement: 'alarms', field: 'active' };
-const CHANGE = { bucket: 'events', measurement: 'alarms', field: 'event' };
+const CHANGE = { bucket: 'events', measurement: 'alarms_events', field: 'event' };
 const STEP = { bucket: 'events', measurement: 'actions', field: 'id' };
 
 /**

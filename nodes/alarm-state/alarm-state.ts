@@ -8,11 +8,14 @@ import { afterDeploy, isDeploying } from '../lib/runtime/deploy-gate';
 import { MessageNode } from '../lib/runtime/message-node';
 import { addCollector, serveMetrics } from '../lib/runtime/metrics';
 import { MinuteLog } from '../lib/runtime/minute-log';
+import { shortened } from '../lib/runtime/status';
 import { storeDirectory } from '../lib/runtime/store-directory';
 import { alarmMetrics } from './alarm-metrics';
 import { DEFAULT_DELAY, type AlarmStateConfig } from './config';
 import { finisher } from './finisher';
 import { readMessage } from './intake';
+import { RecentNotice } from './recent-notice';
+import { rulesOf } from './rules';
 import { AlarmKeeper } from './keeper';
 import { Outputs, type AlarmMessage } from './outputs';
 import { alarmView } from './view';
@@ -26,12 +29,18 @@ export default function register(RED: NodeAPI): void {
     const log = new MinuteLog((text) => this.warn(text));
     const report = (name: string, values: Record<string, string>) =>
       log.say(`${name} ${values['reason'] ?? ''}`, RED._(`alarm-state.report.${name}`, values));
+    const recent = new RecentNotice(() => runtime.status.touch());
     const keeper = new AlarmKeeper({
       directory: storeDirectory(RED),
       node: this.id,
       delays: { on: milliseconds(config.onDelay), off: milliseconds(config.offDelay) },
       hasRegistry: () => registryNode?.registry !== undefined,
-      intervalOf: (topic) => registryNode?.registry?.match(topic)?.entry.interval,
+      rulesOf: (topic) => rulesOf(registryNode?.registry, topic),
+      notice: (notice) => {
+        recent.note(notice.name);
+        report(notice.name, { topic: shortened(notice.topic ?? ''), count: String(notice.count) });
+        runtime.status.touch();
+      },
       isHeld: () => isDeploying(RED),
       clock: systemClock,
       announce: (announcement, error) => {
@@ -53,7 +62,7 @@ export default function register(RED: NodeAPI): void {
     const runtime = new MessageNode(RED, this, {
       rejectedOutput: EVERYTHING_OUTPUT,
       view: () =>
-        alarmView(trouble(registryNode), keeper.problem, keeper.alarms?.totals(), (name, values) =>
+        alarmView(trouble(registryNode), keeper.problem, recent.name, keeper.alarms?.totals(), (name, values) =>
           RED._(`alarm-state.status.${name}`, values),
         ),
     });
@@ -101,7 +110,7 @@ export default function register(RED: NodeAPI): void {
       keeper.registryChanged();
       runtime.status.touch();
     });
-    const stopCollecting = addCollector(() => alarmMetrics(this.id, keeper.alarms?.totals()));
+    const stopCollecting = addCollector(() => alarmMetrics(this.id, keeper.alarms));
     this.on('close', (done: () => void) => {
       stopFollowing();
       stopListening();
@@ -109,6 +118,7 @@ export default function register(RED: NodeAPI): void {
       // What is under way to this node now is still taken in.
       setImmediate(() => {
         void keeper.close().finally(() => {
+          recent.close();
           log.close();
           done();
         });

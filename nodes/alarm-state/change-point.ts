@@ -1,13 +1,14 @@
-import type { Change, Source } from '../lib/alarm/alarm';
+import { eventsOf, type Change, type Source } from '../lib/alarm/alarm';
 import type { FieldValue, Point } from '../lib/point';
 import type { Registry } from '../lib/registry/registry';
 
 /**
- * What a change is logged as: a row of the alarm's own series at the time of the change. A column that the registry has
- * for something else in that table is left out.
+ * What a change is logged as: a row with the alarm's tags in a measurement of its own, so that no column of the device's data
+ * is ever touched. A column that the registry has for something else there is left out.
  */
 export function changePoint({ event, alarm, time, by }: Change, source: Source, registry: Registry | undefined): Point {
-  const { bucket, measurement, tags } = source;
+  const { bucket, tags } = source;
+  const measurement = eventsOf(source);
   const fields: Record<string, FieldValue> = {
     event: { type: 'string', value: event },
     state: { type: 'string', value: alarm.state },
@@ -24,7 +25,7 @@ export function changePoint({ event, alarm, time, by }: Change, source: Source, 
 
 const known = new WeakMap<Registry, Map<string, Map<string, string>>>();
 
-/** Type of each column of a table by the registry: of a field, or `tag`. */
+/** Type of each column that the registry gives to a table: of a field, or `tag`. */
 function columnsOf(registry: Registry, bucket: string, measurement: string): ReadonlyMap<string, string> {
   const tables = known.get(registry) ?? new Map<string, Map<string, string>>();
   known.set(registry, tables);
@@ -33,9 +34,10 @@ function columnsOf(registry: Registry, bucket: string, measurement: string): Rea
   if (tables.has(name)) return columns;
   tables.set(name, columns);
   for (const entry of registry.topics) {
-    if (entry.bucket !== bucket || entry.measurement !== measurement) continue;
-    for (const field of entry.format.fields) columns.set(field.name, field.type);
-    for (const tag of Object.keys(entry.tags)) columns.set(tag, 'tag');
+    if (entry.bucket !== bucket) continue;
+    const isPoints = entry.measurement === measurement;
+    if (isPoints) for (const field of entry.format.fields) columns.set(field.name, field.type);
+    if (isPoints || entry.events === measurement) for (const tag of Object.keys(entry.tags)) columns.set(tag, 'tag');
   }
   return columns;
 }

@@ -1,10 +1,13 @@
 import type { Said, Source } from '../lib/alarm/alarm';
+import { MOST_TOPIC } from '../lib/alarm/room';
 import { PackError } from '../lib/errors';
 import type { Point } from '../lib/point';
 import type { Match, Registry } from '../lib/registry/registry';
+import { shortened } from '../lib/runtime/status';
 
 /** Why a message changes nothing. */
-export type IgnoreCode = 'unverified' | 'unregistered' | 'retained' | 'outdated' | 'unknown-alarm' | 'not-active';
+export type IgnoreCode =
+  'unverified' | 'unregistered' | 'retained' | 'too-long' | 'outdated' | 'unknown-alarm' | 'not-active';
 
 /** A message of the flow, as far as it matters here. */
 export interface AlarmInput {
@@ -51,6 +54,8 @@ export function readMessage(message: AlarmInput, registry: () => Registry): Inta
   if (message.retain === true) return RETAINED;
   const { topic } = message;
   if (typeof topic !== 'string' || topic === '') throw new PackError('invalid-point', 'The message has no msg.topic');
+  // What is kept of an alarm lasts, and anybody with a key can make alarms.
+  if (topic.length > MOST_TOPIC) return { what: 'ignore', code: 'too-long', reason: tooLong(topic) };
   const match = registry().match(topic);
   if (match?.kind !== kind) {
     return { what: 'ignore', code: 'unregistered', reason: `no ${kind} topic of the registry matches ${topic}` };
@@ -62,14 +67,22 @@ const sources = new WeakMap<Match, Source>();
 
 /** A topic has one match as long as it is in the registry's cache. */
 function sourceOf(match: Match, topic: string): Source {
+  const { events } = match.entry;
   let source = sources.get(match);
   if (source === undefined) {
     const { bucket, measurement } = match.destination;
-    source = { topic, bucket, measurement, tags: match.tags };
+    source = { topic, bucket, measurement, ...(events !== undefined && { events }), tags: match.tags };
     sources.set(match, source);
   }
   return source;
 }
+
+function tooLong(topic: string): string {
+  return `the topic has ${topic.length} characters, and ${MOST_TOPIC} are the most: ${shortened(topic)}`;
+}
+
+/** Characters of a severity, and of who has acknowledged. */
+const MOST_CHARACTERS = 128;
 
 /** As many digits as InfluxDB's times can have. */
 const TIME = /^(?:0|[1-9]\d{0,18})$/;
@@ -90,7 +103,7 @@ function saidBy(point: Point | undefined, kind: 'alarm' | 'sensor', match: Match
     throw new PackError('invalid-point', `An alarm must have a boolean field "active", and one of ${filter} has none`);
   }
   const severity = point.fields['severity']?.value;
-  return { time, active, severity: typeof severity === 'string' ? severity : undefined };
+  return { time, active, severity: typeof severity === 'string' ? severity.slice(0, MOST_CHARACTERS) : undefined };
 }
 
 const EXPECTED =
@@ -102,7 +115,7 @@ function commandOf(payload: unknown): Intake {
   if (payload === 'active') return { what: 'ask' };
   if (typeof payload === 'object' && payload !== null) {
     const { acknowledge, forget, by, since } = payload as Record<string, unknown>;
-    const whom = typeof by === 'string' ? by : undefined;
+    const whom = typeof by === 'string' ? by.slice(0, MOST_CHARACTERS) : undefined;
     if (typeof acknowledge === 'string') {
       // Not to be overlooked: an alarm that nobody has seen would be acknowledged.
       if (since !== undefined && typeof since !== 'number') throw new PackError('invalid-point', SINCE);

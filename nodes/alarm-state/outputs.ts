@@ -12,6 +12,8 @@ export interface AlarmView extends Alarm {
   /** What has happened to it; or what a message that changed nothing meant. */
   event: ChangeEvent | 'repeated' | 'pending' | 'ignored';
   by?: string;
+  /** It counts though it is signed before others of its topic: a clock was or is wrong. */
+  late?: true;
   /** It may have been sent before: Node-RED, or the disk, has failed before that was sure. */
   again?: true;
 }
@@ -51,7 +53,7 @@ export class Outputs {
       tally(passed, last.event);
       done();
     } else if (meaning === 'repeated' || meaning === 'pending') {
-      if (alarm) show(message, { ...alarm, event: meaning });
+      if (alarm) show(message, { ...alarm, event: meaning, ...(outcome.verdict && { late: true }) });
       tally(passed, meaning);
       send([null, message]);
       done();
@@ -69,12 +71,12 @@ export class Outputs {
   }
 
   /** Sends a message for each change that it has brought. */
-  changes({ changes, source }: Outcome, message: AlarmMessage, send: Send, again = false): void {
+  changes({ changes, source, verdict }: Outcome, message: AlarmMessage, send: Send, again = false): void {
     if (source === undefined) return;
     for (const [index, change] of changes.entries()) {
       const isLast = index === changes.length - 1;
       const one = isLast ? message : this.#RED.util.cloneMessage<AlarmMessage>(message);
-      this.#sendChange({ change, source, again }, one, send);
+      this.#sendChange({ change, source, again }, one, send, verdict);
     }
   }
 
@@ -104,9 +106,15 @@ export class Outputs {
     done();
   }
 
-  #sendChange({ change, source, again }: Announcement, message: AlarmMessage, send: Send): void {
+  #sendChange(
+    { change, source, again }: Announcement,
+    message: AlarmMessage,
+    send: Send,
+    verdict?: Outcome['verdict'],
+  ): void {
     const { event, alarm, by } = change;
-    show(message, { ...alarm, event, ...(by !== undefined && { by }), ...(again && { again }) });
+    const more = { ...(by !== undefined && { by }), ...(verdict && { late: true as const }), ...(again && { again }) };
+    show(message, { ...alarm, event, ...more });
     message.topic = source.topic;
     message.kind = 'alarm';
     message.point = changePoint(change, source, this.#registry());

@@ -1,3 +1,4 @@
+import type { NoticeName } from '../lib/alarm/notices';
 import { count, shortened, type StatusView } from '../lib/runtime/status';
 
 /** What the status of `alarm-state` is made of. */
@@ -14,6 +15,8 @@ type Translate = (name: string, values?: Record<string, string>) => string;
 export function alarmView(
   trouble: string | undefined,
   storeProblem: string | undefined,
+  /** Newest of what an operator should know, of the last minutes. */
+  notice: NoticeName | undefined,
   totals: AlarmTotals | undefined,
   text: Translate,
 ): StatusView {
@@ -21,6 +24,12 @@ export function alarmView(
   if (storeProblem !== undefined)
     return { intent: 'misconfigured', text: text('store', { reason: shortened(storeProblem) }) };
   if (totals === undefined) return { intent: 'idle', text: text('waiting') };
+  const plain = plainView(totals, text);
+  // The number of alarms comes first: a status is cut at its end.
+  return notice === undefined ? plain : { intent: 'connecting', text: `${plain.text} · ${text(`notice.${notice}`)}` };
+}
+
+function plainView(totals: AlarmTotals, text: Translate): StatusView {
   const raised = count(totals.raised);
   const silent = count(totals.silent);
   if (totals.raised + totals.silent === 0) return { intent: 'ok', text: text('quiet') };

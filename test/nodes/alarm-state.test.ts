@@ -59,36 +59,45 @@ describe.each<Runtime>(['4', '5'])('alarm-state on Node-RED %s', (runtime) => {
     await send(0n, true);
     await send(0n, true);
     await send(SECOND, true, 'critical');
-    await waitForEvents(rig, 'd1', ['raised', 'repeated', 'repeated']);
+    await waitForEvents(rig, 'd1', ['raised', 'repeated', 'escalated']);
     await operate({ acknowledge: alarmTopic('d1'), by: 'Ada' });
-    await waitForEvents(rig, 'd1', ['raised', 'repeated', 'repeated', 'acknowledged']);
+    await waitForEvents(rig, 'd1', ['raised', 'repeated', 'escalated', 'acknowledged']);
     expect(await ask()).toMatchObject([
       { id: alarmTopic('d1'), state: 'raised', acknowledged: true, silent: false, severity: 'critical', count: 2 },
     ]);
     expect((await rig.waitForStatus(ALARM_NODE, /1 raised/)).fill).toBe('blue');
     await send(2n * SECOND, false);
     await send(SECOND, true);
-    await waitForEvents(rig, 'd1', ['raised', 'repeated', 'repeated', 'acknowledged', 'cleared', 'ignored: outdated']);
-    await waitForEvents(rig, 'd1', ['raised', 'acknowledged', 'cleared'], alarmLabels.changes);
+    await waitForEvents(rig, 'd1', ['raised', 'repeated', 'escalated', 'acknowledged', 'cleared', 'ignored: outdated']);
+    await waitForEvents(rig, 'd1', ['raised', 'escalated', 'acknowledged', 'cleared'], alarmLabels.changes);
     expect(await ask()).toEqual([]);
     await rig.waitForStatus(ALARM_NODE, /green.*no alarms/);
 
-    const [raised, acknowledged] = alarms(rig, alarmLabels.changes);
+    const [raised, escalated, acknowledged] = alarms(rig, alarmLabels.changes);
     expect(raised).toMatchObject({
       topic: alarmTopic('d1'),
       kind: 'alarm',
       payload: raised?.alarm,
       alarm: { since: Number(time / 1_000_000n), tags: { alarm: 'smoke', device: 'd1', site: 'hall' } },
     });
+    expect(escalated?.alarm).toMatchObject({ severity: 'critical', since: raised?.alarm.since });
     expect(acknowledged).toMatchObject({ topic: alarmTopic('d1'), kind: 'alarm', alarm: { by: 'Ada' } });
     const rows = await until(
-      'changes and alarms are stored',
-      () => influxd.points('iot', 'events', 'alarms'),
-      (points) => points.length === 6,
+      'changes are stored',
+      () => influxd.points('iot', 'events', 'alarms_events'),
+      (points) => points.length === 4,
     );
-    const changes = rows.filter(({ fields }) => 'event' in fields).map(({ fields }) => fields);
-    expect(changes).toMatchObject([
+    // By the signed time of the message that brought it.
+    expect(rows[0]?.time).toBe(String(time));
+    const messages = await until(
+      'alarms are stored',
+      () => influxd.points('iot', 'events', 'alarms'),
+      (points) => points.length === 3,
+    );
+    expect(messages.map(({ fields }) => Object.keys(fields).sort().join())).toEqual(Array(3).fill('active,severity'));
+    expect(rows.map(({ fields }) => fields)).toMatchObject([
       { event: 'raised', state: 'raised', acknowledged: 'false', silent: 'false', count: '1', severity: 'high' },
+      { event: 'escalated', state: 'raised', acknowledged: 'false', count: '2', severity: 'critical' },
       { event: 'acknowledged', state: 'raised', acknowledged: 'true', by: 'Ada', severity: 'critical' },
       { event: 'cleared', state: 'cleared', acknowledged: 'true' },
     ]);
@@ -96,7 +105,8 @@ describe.each<Runtime>(['4', '5'])('alarm-state on Node-RED %s', (runtime) => {
     expectAccountsBalance(metrics);
     expect(messagesOf(metrics, ALARM_NODE, 'alarm-state')).toMatchObject({ received: 8, passed: 7, rejected: 1 });
     const count = (event: string) => metrics.sum('mqtt2influx_messages_judged_total', { node: ALARM_NODE, event });
-    expect(['raised', 'repeated', 'acknowledged', 'cleared', 'asked'].map(count)).toEqual([1, 2, 1, 1, 2]);
+    const judged = ['raised', 'repeated', 'escalated', 'acknowledged', 'cleared', 'asked'];
+    expect(judged.map(count)).toEqual([1, 1, 1, 1, 1, 2]);
     expect(metrics.sum('mqtt2influx_messages_rejected_total', { node: ALARM_NODE, code: 'outdated' })).toBe(1);
   });
 
@@ -167,8 +177,8 @@ describe.each<Runtime>(['4', '5'])('silence on Node-RED %s', (runtime) => {
     const rows = await until(
       'it is in the log',
       async () => [
-        ...(await influxd.points('iot', 'events', 'alarms')),
-        ...(await influxd.points('iot', 'raw', 'climate')),
+        ...(await influxd.points('iot', 'events', 'alarms_events')),
+        ...(await influxd.points('iot', 'raw', 'climate_events')),
       ],
       (points) => points.filter(({ fields }) => fields['event'] === 'returned').length === 2,
     );

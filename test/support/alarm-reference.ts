@@ -43,8 +43,10 @@ export function expectedChanges(history: readonly Happening[], rules: Rules, end
   const expected: Expected[] = [];
   let [raised, silent, acknowledged, begun] = [false, false, false, 0n];
   let newest: { signed: bigint; active: boolean } | undefined;
+  /** Alarm messages that have come: none of them counts twice. */
+  const seen = new Set<string>();
   /** The first message, and its arrival, of an unbroken row that says the opposite of the state. */
-  let opposed: { signed: bigint; at: number } | undefined;
+  let opposed: { signed: bigint; at: number; begun: bigint } | undefined;
   /** When something was last heard; undefined while nothing is waited for. */
   let heard: number | undefined;
   /** When patience ends, if a start has given some. */
@@ -56,7 +58,7 @@ export function expectedChanges(history: readonly Happening[], rules: Rules, end
   };
   const flip = (at: number): void => {
     if (opposed === undefined) throw new Error('nothing opposes the state');
-    begun = opposed.signed;
+    begun = opposed.begun;
     raised = !raised;
     opposed = undefined;
     if (raised) acknowledged = false;
@@ -78,7 +80,13 @@ export function expectedChanges(history: readonly Happening[], rules: Rules, end
     }
   };
   const hear = (at: number, signed: bigint, active: boolean | undefined): void => {
-    if (newest !== undefined && signed < newest.signed) return;
+    const isCopy = active !== undefined && seen.has(`${signed} ${active}`);
+    if (active !== undefined) seen.add(`${signed} ${active}`);
+    if (isCopy) return;
+    // What was overtaken counts only if it says that the alarm is active, and it is not, or about to be over.
+    const isUp = newest?.active === true && (raised || opposed !== undefined);
+    const isLate = newest !== undefined && signed < newest.signed;
+    if (isLate && (active !== true || isUp)) return;
     // In one moment, "active" is the newer.
     if (newest?.signed === signed && (newest.active || active !== true)) return;
     if (silent) {
@@ -92,7 +100,8 @@ export function expectedChanges(history: readonly Happening[], rules: Rules, end
     if (opposed !== undefined && signed - opposed.signed >= BigInt(delay()) * MS) flip(at);
     if (active === raised) opposed = undefined;
     else {
-      opposed ??= { signed, at };
+      // Of what is late nobody knows when it was.
+      opposed ??= { signed, at, begun: isLate ? BigInt(at) * MS : signed };
       if (delay() === 0) flip(at);
     }
   };

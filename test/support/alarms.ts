@@ -66,6 +66,7 @@ topics:
     tags: { device: "{device}" }
     fields:
       text: { type: string }
+      active: { type: boolean, optional: true }
 `;
 }
 

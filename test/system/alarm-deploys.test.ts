@@ -77,7 +77,7 @@ test.each(runtimes('4'))('on Node-RED %s no change falls into the gap of a deplo
     expect(alarm.changed).toBeGreaterThan(began);
     expect(alarm.changed).toBeLessThan(ended);
   }
-  const logged = () => rig.influxd.points('iot', 'events', 'alarms');
+  const logged = () => rig.influxd.points('iot', 'events', 'alarms_events');
   await until('both are in the log', logged, (rows) => rows.filter(({ fields }) => 'event' in fields).length === 2);
   expectAccountsBalance(await nodeRed.metrics());
 });

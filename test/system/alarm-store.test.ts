@@ -55,7 +55,7 @@ test('an alarm is told while the store cannot be opened, and known when it can b
   const row = await until(
     'it is logged once',
     async () =>
-      (await rig.influxd.points('iot', 'events', 'alarms')).filter(({ fields }) => fields['event'] === 'raised'),
+      (await rig.influxd.points('iot', 'events', 'alarms_events')).filter(({ fields }) => fields['event'] === 'raised'),
     ({ length }) => length > 0,
   );
   expect(row).toHaveLength(1);

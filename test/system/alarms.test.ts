@@ -168,7 +168,7 @@ test.each(runtimes('4'))(
     const again = (collector.messages(alarmLabels.changes) as AlarmMessage[]).filter(({ alarm }) => alarm.again).length;
 
     await waitUntilWritten(rig);
-    const rows = (await influxd.points('iot', 'events', 'alarms')).filter(({ fields }) => 'event' in fields);
+    const rows = (await influxd.points('iot', 'events', 'alarms_events')).filter(({ fields }) => 'event' in fields);
     const logged = rows.map(
       ({ tags, time, fields }) => `${alarmTopic(tags['device'] ?? '')} ${time} ${fields['event']}`,
     );

@@ -1,5 +1,8 @@
+import { defaultEvents } from '../registry/events';
+
 /** What can happen to an alarm. */
-export type ChangeEvent = 'raised' | 'cleared' | 'acknowledged' | 'silent' | 'returned' | 'forgotten';
+export type ChangeEvent =
+  'raised' | 'escalated' | 'eased' | 'cleared' | 'acknowledged' | 'silent' | 'returned' | 'forgotten';
 
 /** An alarm as operators see it: what the messages of one topic have said. */
 export interface Alarm {
@@ -10,11 +13,14 @@ export interface Alarm {
   acknowledged: boolean;
   /** Nothing has come for longer than the registry's interval allows. */
   silent: boolean;
-  /** Signed time of the message that began the state, in milliseconds since 1970. */
+  /**
+   * Signed time of the message that began the state, in milliseconds since 1970; or when it came, if it counted though it
+   * was signed before others.
+   */
   since: number;
   /** When the newest change was noticed here, in milliseconds since 1970. */
   changed: number;
-  /** As in the newest message. */
+  /** As in the newest message that says `active: true`, if there has been one. */
   severity?: string;
   /** Messages that have said the same since the state began; copies do not count. */
   count: number;
@@ -26,9 +32,12 @@ export interface Change {
   event: ChangeEvent;
   /** The alarm as it was right after the change. */
   alarm: Alarm;
-  /** When the change was noticed: nanoseconds since 1970 as decimal digits, different for each change of a series. */
+  /**
+   * Nanoseconds since 1970 as decimal digits, different for each change of a series: the signed time of the message that
+   * brought it, so that whoever else writes it writes the same row; or when it was noticed here.
+   */
   time: string;
-  /** Who acknowledged it, or had it forgotten. */
+  /** Who acknowledged it or had it forgotten, or what ended it: `clear_after`, `silence`, `no-room`. */
   by?: string;
 }
 
@@ -37,7 +46,14 @@ export interface Source {
   topic: string;
   bucket: string;
   measurement: string;
+  /** Measurement of the changes. Missing in what old releases have stored; see {@link eventsOf}. */
+  events?: string;
   tags: Readonly<Record<string, string>>;
+}
+
+/** The measurement of the changes: never that of the device's own data. */
+export function eventsOf({ events, measurement }: Source): string {
+  return events ?? defaultEvents(measurement);
 }
 
 /** What a verified message says. */
@@ -50,7 +66,8 @@ export interface Said {
 }
 
 /** The series that changes are rows of. */
-export function seriesOf({ bucket, measurement, tags }: Source): string {
+export function seriesOf(source: Source): string {
+  const { bucket, tags } = source;
   const sorted = Object.entries(tags).sort(([one], [other]) => (one < other ? -1 : 1));
-  return JSON.stringify([bucket, measurement, sorted]);
+  return JSON.stringify([bucket, eventsOf(source), sorted]);
 }

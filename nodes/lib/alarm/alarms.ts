@@ -3,13 +3,19 @@ import type { AlarmStore } from './alarm-store';
 import { ClockSetting } from './clock';
 import { Deadlines } from './deadlines';
 import { Delivery, type Deliver, type DeliveryOptions, type Outcome } from './delivery';
+import { Endings } from './endings';
 import { KeptAlarms } from './kept-alarms';
 import { Listening } from './listening';
 import * as machine from './machine';
+import { Notices, type Notice } from './notices';
 import { alarmOf, follow, newRecord, type AlarmRecord, type Turning } from './record';
+import { Room, type RoomLimits } from './room';
+import { NO_RULES, type TopicRules } from './rules';
 import { expectWithin, hear, moveClock, SILENT_AFTER } from './silence';
 import { Stamps } from './stamps';
 import { turnsUnderWay, waitsGoingOn } from './start';
+import { activeOf, totalsOf, type Totals } from './survey';
+import { verdictOn } from './verdict';
 import { WakeUp } from './wake-up';
 
 export interface AlarmsOptions extends DeliveryOptions {
@@ -17,10 +23,14 @@ export interface AlarmsOptions extends DeliveryOptions {
   /** Id of the `alarm-state` node: whose alarms these are. */
   node: string;
   delays: machine.Delays;
-  /** Whether there is a registry to ask for intervals. */
+  /** Whether there is a registry to ask for rules. */
   hasRegistry(): boolean;
-  /** How often messages are expected on a topic, in milliseconds, by the registry as it is now. */
-  intervalOf(topic: string): number | undefined;
+  /** What the registry, as it is now, says of a topic; undefined for one that it does not have. */
+  rulesOf(topic: string): TopicRules | undefined;
+  /** Is told of what an operator should know. Must not throw. */
+  notice?(notice: Notice): void;
+  /** Default: {@link ROOM}. */
+  room?: RoomLimits;
 }
 
 /**
@@ -36,6 +46,9 @@ export class Alarms {
   readonly #turns = new Deadlines();
   /** Those from whom something is expected. */
   readonly #awaited: Deadlines;
+  /** What ends by itself. */
+  readonly #endings: Endings;
+  readonly #notices: Notices;
   readonly #delivery: Delivery;
   readonly #wakeUp: WakeUp;
   readonly #clockSetting: ClockSetting;
@@ -50,11 +63,20 @@ export class Alarms {
     this.#clockSetting = new ClockSetting(options.clock);
     this.#stamps = Stamps.of(options.store);
     this.#stamps.learn(kept.all());
+    this.#stamps.learn(kept.owed().map(({ change, source }) => ({ source, stamp: change.time })));
+    this.#notices = new Notices((notice) => options.notice?.(notice));
     this.#delivery = new Delivery(options, {
       settle: (arrived) => kept.settle(arrived),
       wakeBy: (moment) => this.#wakeUp.by(moment),
     });
-    const next = () => Math.min(this.#turns.next(), this.#awaited.next(), this.#delivery.next());
+    this.#endings = new Endings({
+      clock: options.clock,
+      rulesOf: (topic) => this.#rulesOf(topic),
+      get: (id) => kept.get(id),
+      put: (records) => void kept.put(records, { sync: false }),
+      wakeBy: (moment) => this.#wakeUp.by(moment),
+    });
+    const next = () => Math.min(this.#turns.next(), this.#awaited.next(), this.#endings.next(), this.#delivery.next());
     this.#wakeUp = new WakeUp(options.clock, next, () => this.#catchUp());
   }
 
@@ -64,7 +86,7 @@ export class Alarms {
    * @throws PackError `store-unavailable`
    */
   static async open(options: AlarmsOptions): Promise<Alarms> {
-    const kept = await KeptAlarms.open(options.store, options.node);
+    const kept = await KeptAlarms.open(options.store, options.node, new Room(options.room));
     try {
       const awaited = new Deadlines();
       const listening = await Listening.open({ ...options, isNeeded: () => awaited.next() < Infinity });
@@ -82,6 +104,7 @@ export class Alarms {
     const records = [...this.#kept.all()];
     for (const { id, length, from } of turnsUnderWay(records, delays, clock)) this.#turns.start(id, length, from);
     this.#listening.takeUp(records);
+    this.#notices.addLosses(this.#kept.losses);
     this.registryChanged();
     this.#delivery.payOwed(this.#kept.owed());
     this.#wakeUp.set();
@@ -89,35 +112,71 @@ export class Alarms {
 
   /** Takes in a verified message. A sensor is remembered only if it has an interval. */
   report(source: Source, said: Said, deliver: Deliver<Outcome>): void {
-    const { delays } = this.#options;
     this.#catchUp();
     const known = this.#kept.get(source.topic);
-    const interval = this.#options.intervalOf(source.topic);
-    if (known === undefined && said.active === undefined && interval === undefined) {
+    const rules = this.#rulesOf(source.topic);
+    if (known === undefined && said.active === undefined && rules.interval === undefined) {
       this.#delivery.nothing('unwatched', deliver);
       return;
     }
-    const at = this.#now();
-    const record = known ?? newRecord(source, at.now);
-    if (!machine.isNewer(record, said)) {
+    const at = this.#momentBy(rules);
+    const record = known ?? newRecord(source, at.now, said.active === undefined);
+    const verdict = verdictOn(record, said, at);
+    const isSeenNow = machine.see(record, said, verdict);
+    if (verdict === 'old') {
       const meaning = machine.meaningOfOld(record, said);
-      this.#decide(record, { changes: [], meaning, alarm: alarmOf(record), source: record.source }, false, deliver);
+      this.#decide(record, { changes: [], meaning, alarm: alarmOf(record), source: record.source }, isSeenNow, deliver);
       return;
     }
-    if (known === undefined) this.#kept.add(record);
+    if (verdict === 'late') this.#notices.add('clock', source.topic);
+    record.entry = rules.entry;
+    if (known === undefined && !this.#admit(record)) {
+      this.#tellUntracked(record, said, at, deliver);
+      return;
+    }
     const { turning, forgotten, patience } = record;
     // A reading moves nothing on but its time, which is not worth writing for each: after a restart an old one can pass
     // for new until a new one has come, and so put off that its sensor is silent, but not end a silence that was reported.
     const isFirst = known === undefined || forgotten === true || patience !== undefined;
-    const isNews = isFirst || said.active !== undefined || record.interval !== interval;
+    const isNews = isFirst || said.active !== undefined || record.interval !== rules.interval;
     const hasMoved = follow(record, source);
-    const { changes, meaning } = machine.takeIn(record, said, delays, at);
-    this.#hear(record, interval, at.now);
+    const { changes, meaning } = machine.takeIn(record, said, verdict, this.#options.delays, at);
+    this.#hear(record, rules.interval, at.now);
     this.#scheduleTurn(record, turning);
+    this.#endings.set(record, said.active === true);
+    if (said.active === undefined) this.#kept.hear(record);
+    else this.#kept.touch(record);
     // Nor is anything to be told of it.
     const alarm = meaning === 'alive' ? undefined : alarmOf(record);
-    const outcome: Outcome = { changes, meaning, alarm, source: record.source };
+    const outcome: Outcome = { changes, meaning, alarm, source: record.source, ...(verdict === 'late' && { verdict }) };
     this.#decide(record, outcome, isNews || hasMoved || changes.length > 0, deliver);
+  }
+
+  /** Whether there is room for a new one; what had to go for it has gone. */
+  #admit(record: AlarmRecord): boolean {
+    const { isRoom, evicted } = this.#kept.makeRoom(record);
+    for (const one of evicted) {
+      const { topic } = one.source;
+      for (const deadlines of [this.#turns, this.#awaited, this.#endings]) deadlines.stop(topic);
+      this.#listening.unwatch(one);
+      this.#notices.add('evicted', topic);
+      // That it is silent has been told, and that nobody waits for it any more is told too.
+      if (one.silent) this.#announce(one, machine.forget(one, 'no-room', this.#now(topic)), undefined);
+    }
+    if (isRoom) this.#kept.add(record);
+    return isRoom;
+  }
+
+  /** There is no room for it. An alarm is told all the same, each time that it says so. */
+  #tellUntracked(record: AlarmRecord, said: Said, at: machine.Moment, deliver: Deliver<Outcome>): void {
+    this.#notices.add('untracked', record.source.topic);
+    const { changes } = machine.takeIn(record, said, 'newer', { on: 0, off: 0 }, at);
+    this.#delivery.outcome(
+      { changes, meaning: 'unwatched', alarm: undefined, source: record.source },
+      [],
+      undefined,
+      deliver,
+    );
   }
 
   /**
@@ -142,7 +201,9 @@ export class Alarms {
       if (record.forgotten === true) return undefined;
       this.#awaited.stop(id);
       this.#turns.stop(id);
-      return machine.forget(record, by, at);
+      const change = machine.forget(record, by, at);
+      this.#endings.set(record, false);
+      return change;
     });
   }
 
@@ -157,7 +218,8 @@ export class Alarms {
       this.#delivery.nothing('unknown-alarm', deliver);
       return;
     }
-    const change = act(record, this.#now());
+    const change = act(record, this.#now(id));
+    if (change !== undefined) this.#kept.touch(record);
     const changes = change === undefined ? [] : [change];
     const outcome: Outcome = { changes, meaning: 'not-active', alarm: alarmOf(record), source: record.source };
     this.#decide(record, outcome, changes.length > 0, deliver);
@@ -172,39 +234,38 @@ export class Alarms {
   /** What is raised or silent, the longest standing first. */
   active(): Alarm[] {
     this.#catchUp();
-    const active = [...this.#kept.all()].filter(machine.isActive).map(alarmOf);
-    return active.sort((one, other) => one.since - other.since);
+    return activeOf(this.#kept.all());
   }
 
-  /** How many alarms are raised, silent, and not yet acknowledged though they are either. */
-  totals(): { raised: number; silent: number; unacknowledged: number } {
-    const totals = { raised: 0, silent: 0, unacknowledged: 0 };
-    for (const record of this.#kept.all()) {
-      if (!machine.isActive(record)) continue;
-      if (record.state === 'raised') totals.raised += 1;
-      if (record.silent) totals.silent += 1;
-      if (!record.acknowledged) totals.unacknowledged += 1;
-    }
-    return totals;
+  totals(): Totals {
+    return totalsOf(this.#kept.all());
+  }
+
+  /** How often what an operator should know has happened since the start. */
+  get faults(): Readonly<Notices['counts']> {
+    return this.#notices.counts;
   }
 
   /** Intervals may have come, gone or changed; what was raised stays so, whether it is still registered or not. */
   registryChanged(): void {
     const { clock } = this.#options;
     if (!this.#options.hasRegistry()) return;
-    const intervalOf = (topic: string) => this.#options.intervalOf(topic);
+    const intervalOf = (topic: string) => this.#rulesOf(topic).interval;
     const changed: AlarmRecord[] = [];
     if (!this.#isWaiting) {
       this.#isWaiting = true;
       const { waits, resumed } = waitsGoingOn(this.#kept.all(), intervalOf, this.#listening, clock);
       for (const { id, length, from } of waits) this.#awaited.start(id, length, from);
       changed.push(...resumed);
+      this.#endings.takeUp(this.#kept.all());
     }
     for (const record of this.#kept.all()) {
       const interval = intervalOf(record.source.topic);
+      this.#endings.set(record, false);
       if (record.interval === interval) continue;
       expectWithin(record, interval, clock.wall());
       this.#await(record);
+      this.#kept.touch(record);
       changed.push(record);
     }
     if (changed.length > 0) void this.#kept.put(changed, { sync: false });
@@ -222,13 +283,22 @@ export class Alarms {
   async close(): Promise<void> {
     this.#followClock();
     this.#wakeUp.stop();
+    this.#endings.close();
     await this.#delivery.close();
     await this.#listening.close();
     this.#kept.close();
   }
 
-  #now(): machine.Moment {
-    return { now: this.#options.clock.wall(), stamps: this.#stamps };
+  #rulesOf(topic: string): TopicRules {
+    return this.#options.rulesOf(topic) ?? NO_RULES;
+  }
+
+  #now(topic: string): machine.Moment {
+    return this.#momentBy(this.#rulesOf(topic));
+  }
+
+  #momentBy({ future, severities = [] }: TopicRules): machine.Moment {
+    return { now: this.#options.clock.wall(), future, severities, stamps: this.#stamps };
   }
 
   #hear(record: AlarmRecord, interval: number | undefined, now: number): void {
@@ -268,20 +338,27 @@ export class Alarms {
     this.#followClock();
     if (!this.#wakeUp.isDue) return;
     const now = this.#options.clock.steady();
-    const at = this.#now();
     const due = [
       ...this.#turns.take(now).map((one) => ({ ...one, happens: machine.turn })),
       ...this.#awaited.take(now).map((one) => ({ ...one, happens: machine.fallSilent })),
+      ...this.#endings.take(now),
     ];
     for (const { key, happens } of due.sort((one, other) => one.at - other.at)) {
       const record = this.#kept.get(key);
       if (record === undefined) continue;
-      const change = happens(record, at);
-      const debt = { change, source: record.source };
-      this.#delivery.announce(debt, this.#kept.put([record], { sync: true, owed: [debt] }));
+      const change = happens(record, this.#now(key));
+      this.#endings.set(record, false);
+      this.#kept.touch(record);
+      this.#announce(record, change, record);
     }
     this.#delivery.turn(now);
     this.#wakeUp.set();
+  }
+
+  /** @param stored - who is stored with it; undefined if it is gone */
+  #announce({ source }: AlarmRecord, change: Change, stored: AlarmRecord | undefined): void {
+    const debt = { change, source };
+    this.#delivery.announce(debt, this.#kept.put(stored ? [stored] : [], { sync: true, owed: [debt] }));
   }
 
   /** What is waited for here does not depend on the clock; but after the next start it is all there is to go by. */

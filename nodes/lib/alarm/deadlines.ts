@@ -39,6 +39,22 @@ export class Deadlines {
     return this.#lengths.get(key);
   }
 
+  /** How long a key has still to wait; undefined when it does not. */
+  leftOf(key: string, now: number): number | undefined {
+    const length = this.#lengths.get(key);
+    const from = length === undefined ? undefined : this.#lanes.get(length)?.get(key);
+    return length === undefined || from === undefined ? undefined : Math.max(from + length - now, 0);
+  }
+
+  /** The shortest time for which one waits in all. */
+  shortest(): number {
+    return Math.min(...this.#lanes.keys());
+  }
+
+  keys(): Iterable<string> {
+    return this.#lengths.keys();
+  }
+
   /** When the next one is due; Infinity when none waits. */
   next(): number {
     let next = Infinity;

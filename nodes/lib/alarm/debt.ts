@@ -8,16 +8,25 @@ export interface Debt {
   source: Source;
 }
 
-export function encodeDebt(debt: Debt): Buffer {
-  return Buffer.from(JSON.stringify(debt));
+/** A debt in the store. */
+export interface StoredDebt {
+  debt: Debt;
+  /** The changes of a node are numbered in the order in which they came about; 0 for what old releases have stored. */
+  order: number;
+}
+
+export function encodeDebt({ debt, order }: StoredDebt): Buffer {
+  return Buffer.from(JSON.stringify({ ...debt, order }));
 }
 
 /** Undefined for what no release has written. */
-export function decodeDebt(value: Buffer): Debt | undefined {
-  const debt = parseJson(value) as Partial<Debt> | null | undefined;
+export function decodeDebt(value: Buffer): StoredDebt | undefined {
+  const stored = parseJson(value) as (Partial<Debt> & { order?: unknown }) | null | undefined;
   const complete =
-    typeof debt?.source?.topic === 'string' &&
-    typeof debt.change?.time === 'string' &&
-    typeof debt.change.alarm === 'object';
-  return complete ? (debt as Debt) : undefined;
+    typeof stored?.source?.topic === 'string' &&
+    typeof stored.change?.time === 'string' &&
+    typeof stored.change.alarm === 'object';
+  if (!complete) return undefined;
+  const { order, ...debt } = stored;
+  return { debt: debt as Debt, order: typeof order === 'number' ? order : 0 };
 }

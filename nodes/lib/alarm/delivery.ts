@@ -16,6 +16,8 @@ export interface Outcome {
   alarm: Alarm | undefined;
   /** Whose it is; undefined where nothing can have changed. */
   source: Source | undefined;
+  /** It counted though its signed time says that it is old. */
+  verdict?: 'late';
 }
 
 /** A change that no message has brought: a delay or an interval has passed, or it may not have arrived before. */

@@ -25,8 +25,8 @@ export interface LeavingOptions {
  */
 const ON_ITS_WAY = 5000;
 
-/** So many are told again when the store works again. Each of them has been told before, with the error. */
-const MOST_IN_DOUBT = 10_000;
+/** So many are on their way at most. When there are more, the oldest count as arrived: they have been told once. */
+const MOST_LEAVING = 20_000;
 
 /**
  * Changes that have left the node and may not have arrived. They have when two turns have passed, with
@@ -52,11 +52,13 @@ export class Leaving {
   /** @param error - why the changes could not be stored */
   add(debts: readonly Debt[], error?: PackError): void {
     if (debts.length === 0) return;
-    if (error !== undefined) {
-      this.#isInDoubt = true;
-      if (this.#young.length >= MOST_IN_DOUBT) void this.#options.settle(this.#young.splice(0, debts.length));
-    }
+    if (error !== undefined) this.#isInDoubt = true;
     this.#young.push(...debts);
+    const excess = this.#young.length + this.#old.length - MOST_LEAVING;
+    if (excess > 0) {
+      const old = this.#old.splice(0, excess);
+      void this.#options.settle([...old, ...this.#young.splice(0, excess - old.length)]);
+    }
     this.#await();
   }
 

@@ -4,6 +4,7 @@ import type { StoreOperation } from '../store/store';
 import type { AlarmStore } from './alarm-store';
 import type { Clock } from './clock';
 import type { AlarmRecord } from './record';
+import { MOST_TOPIC } from './room';
 import type { Gap } from './silence';
 
 /** Until when somebody has listened, and when each of some sensors was last heard by then; in milliseconds since 1970. */
@@ -29,6 +30,8 @@ export interface ListeningOptions {
 
 /** Sensors in a page: about 50 kB. */
 const PAGE_SIZE = 1000;
+/** Sensors that are read at a start at most: more than there is room for. */
+const MOST_KNOWN = 100_000;
 /** Milliseconds in which each page is written once… */
 const ROUND = 10_000;
 /** …but not more than one in so many. */
@@ -42,8 +45,11 @@ const SHORTEST_PAUSE = 1000;
 export class Listening {
   readonly #options: ListeningOptions;
   readonly #known: ReadonlyMap<string, Known>;
-  readonly #sensors = new Set<AlarmRecord>();
-  readonly #pages: AlarmRecord[][] = [];
+  /** By topic, in which page each is. */
+  readonly #sensors = new Map<string, Set<AlarmRecord>>();
+  readonly #pages: Set<AlarmRecord>[] = [];
+  /** Pages with room in them. */
+  readonly #open = new Set<Set<AlarmRecord>>();
   /** Until when somebody has listened before the start. */
   #until: number;
   /** The page that is written next. */
@@ -71,6 +77,7 @@ export class Listening {
         }
         until = Math.max(until, page.until);
         for (const [topic, heard] of page.heard) {
+          if (topic.length > MOST_TOPIC || known.size >= MOST_KNOWN) continue;
           const before = known.get(topic);
           if (before === undefined || before.until < page.until) known.set(topic, { ...page, heard });
         }
@@ -81,11 +88,14 @@ export class Listening {
 
   /** Takes up what was stored of the alarms of the node. */
   takeUp(records: Iterable<AlarmRecord>): void {
+    const now = this.#options.clock.wall();
     for (const record of records) {
       if (record.reading) {
         record.heard = Math.max(record.heard, this.#known.get(record.source.topic)?.heard ?? 0);
         this.watch(record);
       }
+      // The clock was ahead then: it was heard before now in any case.
+      record.heard = Math.min(record.heard, now);
       this.#until = Math.max(this.#until, record.heard);
     }
   }
@@ -99,11 +109,26 @@ export class Listening {
 
   /** Remembers from now on when this sensor was heard. */
   watch(record: AlarmRecord): void {
-    if (this.#sensors.has(record)) return;
-    this.#sensors.add(record);
-    const page = this.#pages.at(-1);
-    if (page !== undefined && page.length < PAGE_SIZE) page.push(record);
-    else this.#pages.push([record]);
+    const { topic } = record.source;
+    if (this.#sensors.has(topic)) return;
+    let [page] = this.#open;
+    if (page === undefined) {
+      page = new Set();
+      this.#pages.push(page);
+      this.#open.add(page);
+    }
+    page.add(record);
+    this.#sensors.set(topic, page);
+    if (page.size >= PAGE_SIZE) this.#open.delete(page);
+  }
+
+  /** Forgets it. */
+  unwatch(record: AlarmRecord): void {
+    const page = this.#sensors.get(record.source.topic);
+    if (page === undefined) return;
+    this.#sensors.delete(record.source.topic);
+    page.delete(record);
+    this.#open.add(page);
   }
 
   /** Writes now, and again and again, as long as anything is waited for. */
@@ -137,7 +162,10 @@ export class Listening {
     const until = Math.floor(clock.wall());
     const prefix = listenedPrefix(node);
     const operations = pages.map((index): StoreOperation => {
-      const heard = (this.#pages[index] ?? []).map(({ source, heard }): [string, number] => [source.topic, heard]);
+      const heard = Array.from(this.#pages[index] ?? [], ({ source, heard }): [string, number] => [
+        source.topic,
+        heard,
+      ]);
       const page: Page = { until, isLast: this.#closed, heard };
       return { type: 'put', key: numberedKey(prefix, index), value: Buffer.from(JSON.stringify(page)) };
     });

@@ -1,6 +1,8 @@
 import type { Change, ChangeEvent, Said } from './alarm';
 import { alarmOf, type AlarmRecord } from './record';
+import { SeenMessages } from './seen';
 import type { Stamps } from './stamps';
+import { isLater, rankOf, type Judging, type Verdict } from './verdict';
 
 /** Milliseconds that a change of state must last before it counts. */
 export interface Delays {
@@ -16,44 +18,59 @@ export interface Taken {
   meaning: Meaning;
 }
 
-/** When something is noticed. */
-export interface Moment {
-  /** Milliseconds since 1970. */
-  now: number;
+/** When something is noticed, and what the registry says of its topic. */
+export interface Moment extends Judging {
   stamps: Stamps;
+}
+
+/** What a change has beside its event: the signed time of the message that brought it, in nanoseconds; and by whom. */
+interface Origin {
+  signed?: string | undefined;
+  by?: string | undefined;
 }
 
 const NANOSECONDS = 1_000_000n;
 
-/**
- * Whether a message says something newer than what is known: alarms move forward in signed time only. Of two messages of the
- * same time the one that says `active: true` is the newer, so that a device whose clock knows only seconds can say `false` and
- * then `true` in one of them.
- */
-export function isNewer(record: AlarmRecord, { time, active }: Said): boolean {
-  if (time !== record.newest) return isLater(time, record.newest);
-  return active === true && !record.active;
-}
-
-/** What a message means that is not newer: a copy continues the state, anything else is too late. */
+/** What a message means that counts as old: a copy of the newest continues the state, anything else is too late. */
 export function meaningOfOld(record: AlarmRecord, { time, active }: Said): Meaning {
   const copy = time === record.newest && active !== undefined && active === record.active;
   return copy && record.forgotten !== true ? 'repeated' : 'outdated';
 }
 
-/** Takes in what a verified message says that {@link isNewer}. */
-export function takeIn(record: AlarmRecord, said: Said, delays: Delays, at: Moment): Taken {
+/**
+ * Remembers that an alarm's message was here. Returns whether it was new. What counts as a copy of one from before those that
+ * are remembered must not take their places.
+ */
+export function see(record: AlarmRecord, { time, active }: Said, verdict: Verdict): boolean {
+  if (active === undefined || record.seen?.has(time, active) === true) return false;
+  if (verdict === 'old' && record.seen !== undefined && !isLater(time, record.seen.faded)) return false;
+  record.seen ??= new SeenMessages();
+  record.seen.add(time, active);
+  return true;
+}
+
+/** Takes in what a verified message says that counts; see {@link verdictOn}. */
+export function takeIn(record: AlarmRecord, said: Said, verdict: Verdict, delays: Delays, at: Moment): Taken {
+  const isLate = verdict === 'late';
   const changes: Change[] = [];
   if (record.silent) {
     record.silent = false;
-    changes.push(change(record, 'returned', at));
+    changes.push(change(record, 'returned', at, { signed: isLate ? undefined : said.time }));
   }
   delete record.forgotten;
   if (record.newest === '') record.since = milliseconds(said.time);
-  const meaning = said.active === undefined ? alive(record) : decide(record, said, delays, at, changes);
-  record.newest = said.time;
+  const meaning = said.active === undefined ? alive(record) : decide(record, said, isLate, delays, at, changes);
+  moveTo(record, said.time);
   record.reading = said.active === undefined;
   return { changes, meaning };
+}
+
+/** The newest time is this one, and those before it are not forgotten. */
+function moveTo(record: AlarmRecord, time: string): void {
+  const highest = record.highest ?? record.newest;
+  if (isLater(highest, time)) record.highest = highest;
+  else delete record.highest;
+  record.newest = time;
 }
 
 function alive(record: AlarmRecord): Meaning {
@@ -61,14 +78,24 @@ function alive(record: AlarmRecord): Meaning {
   return 'alive';
 }
 
-function decide(record: AlarmRecord, said: Said, delays: Delays, at: Moment, changes: Change[]): Meaning {
+function decide(
+  record: AlarmRecord,
+  said: Said,
+  isLate: boolean,
+  delays: Delays,
+  at: Moment,
+  changes: Change[],
+): Meaning {
   const { turning } = record;
   // The device's own times show that the state had lasted long enough, however late or close together they come here.
   if (turning !== undefined && lasted(turning.since, said.time) >= delayOf(record, delays)) {
     changes.push(turn(record, at));
   }
   record.active = said.active ?? false;
-  if (said.severity === undefined) delete record.severity;
+  const signed = isLate ? undefined : said.time;
+  if (record.state === 'raised') {
+    if (record.active) weigh(record, said, signed, at, changes);
+  } else if (said.severity === undefined) delete record.severity;
   else record.severity = said.severity;
 
   if ((record.state === 'raised') === record.active) {
@@ -77,9 +104,22 @@ function decide(record: AlarmRecord, said: Said, delays: Delays, at: Moment, cha
     return 'repeated';
   }
   if (record.turning === undefined) record.turning = { since: said.time, from: at.now, count: 1 };
-  else record.turning.count += 1;
+  else {
+    record.turning.count += 1;
+    if (isLater(record.turning.since, said.time)) record.turning.since = said.time;
+  }
+  if (isLate) record.turning.isLate = true;
   if (delayOf(record, delays) === 0) changes.push(turn(record, at));
   return 'pending';
+}
+
+/** The severity of what is raised. A rise has to be acknowledged anew; what says none leaves it as it is. */
+function weigh(record: AlarmRecord, said: Said, signed: string | undefined, at: Moment, changes: Change[]): void {
+  if (said.severity === undefined || said.severity === record.severity) return;
+  const rise = rankOf(said.severity, at) - rankOf(record.severity, at);
+  record.severity = said.severity;
+  if (rise > 0) record.acknowledged = false;
+  if (rise !== 0) changes.push(change(record, rise > 0 ? 'escalated' : 'eased', at, { signed }));
 }
 
 /** The delay that the change under way has to last. */
@@ -89,13 +129,14 @@ export function delayOf(record: AlarmRecord, delays: Delays): number {
 
 /** The change under way has lasted long enough: the alarm is what its newest message says. */
 export function turn(record: AlarmRecord, at: Moment): Change {
-  const { turning, active } = record;
+  const { active, turning = { since: record.newest, from: at.now, count: 1 } } = record;
+  const { since, from, count, isLate } = turning;
   record.state = active ? 'raised' : 'cleared';
-  record.since = milliseconds(turning?.since ?? record.newest);
-  record.count = turning?.count ?? 1;
+  record.since = isLate ? Math.floor(from) : milliseconds(since);
+  record.count = count;
   delete record.turning;
   if (active) record.acknowledged = false;
-  return change(record, active ? 'raised' : 'cleared', at);
+  return change(record, active ? 'raised' : 'cleared', at, { signed: isLate ? undefined : since });
 }
 
 /** Nothing has come for too long. */
@@ -107,7 +148,17 @@ export function fallSilent(record: AlarmRecord, at: Moment): Change {
 
 export function acknowledge(record: AlarmRecord, by: string | undefined, at: Moment): Change {
   record.acknowledged = true;
-  return change(record, 'acknowledged', at, by);
+  return change(record, 'acknowledged', at, { by });
+}
+
+/** Nobody has cleared it for as long as the registry allows. A repetition raises it anew; a copy does not. */
+export function expire(record: AlarmRecord, at: Moment): Change {
+  record.state = 'cleared';
+  record.active = false;
+  record.since = Math.floor(at.now);
+  record.count = 0;
+  delete record.turning;
+  return change(record, 'cleared', at, { by: 'clear_after' });
 }
 
 /** The alarm is over because somebody says so: its device is gone. What it has sent so far stays outdated. */
@@ -117,22 +168,17 @@ export function forget(record: AlarmRecord, by: string | undefined, at: Moment):
   record.silent = false;
   record.forgotten = true;
   delete record.turning;
-  return change(record, 'forgotten', at, by);
+  return change(record, 'forgotten', at, { by });
 }
 
 export function isActive({ state, silent }: { state: string; silent: boolean }): boolean {
   return state === 'raised' || silent;
 }
 
-function change(record: AlarmRecord, event: ChangeEvent, { now, stamps }: Moment, by?: string): Change {
-  record.changed = now;
-  record.stamp = stamps.next(record, now);
+function change(record: AlarmRecord, event: ChangeEvent, at: Moment, { signed, by }: Origin = {}): Change {
+  record.changed = at.now;
+  record.stamp = at.stamps.next(record, signed ?? String(BigInt(Math.floor(at.now)) * NANOSECONDS), at);
   return { event, alarm: alarmOf(record), time: record.stamp, ...(by !== undefined && { by }) };
-}
-
-/** Whether a time in nanoseconds, as digits without leading zeros, is after another. */
-function isLater(time: string, other: string): boolean {
-  return time.length === other.length ? time > other : time.length > other.length;
 }
 
 /** Milliseconds between two signed times. */

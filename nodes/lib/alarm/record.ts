@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { parseJson } from '../store/json';
 import type { Alarm, Source } from './alarm';
+import { SeenMessages } from './seen';
 
 /** A change of state that must last for the on- or off-delay before it counts. */
 export interface Turning {
@@ -10,6 +11,8 @@ export interface Turning {
   from: number;
   /** Messages that have said so. */
   count: number;
+  /** The message counted though its signed time says that it is old: the state begins when it came. */
+  isLate?: true;
 }
 
 /** All that is remembered of an alarm. */
@@ -18,6 +21,10 @@ export interface AlarmRecord {
   source: Source;
   /** Signed time of the newest message, in nanoseconds since 1970: what is not newer changes nothing. */
   newest: string;
+  /** The highest signed time before the device's clock, or this one, was put back; until `newest` is beyond it. */
+  highest?: string;
+  /** Of an alarm's messages, so that copies are known. Missing in records of old releases. */
+  seen?: SeenMessages;
   /** What that message said. */
   active: boolean;
   /** It was a sensor's reading, and not each of these is stored. */
@@ -32,6 +39,10 @@ export interface AlarmRecord {
   turning?: Turning;
   /** An operator has had it forgotten, and nothing has come since. */
   forgotten?: boolean;
+  /** Milliseconds, of those in which this node runs, after which the alarm ends by itself; see endings.ts. */
+  left?: number;
+  /** The registry's entry, in whose share of the room it is; see room.ts. */
+  entry?: string;
   /** When the newest message came, in milliseconds since 1970. */
   heard: number;
   /** Milliseconds in which the next one is expected. */
@@ -43,12 +54,12 @@ export interface AlarmRecord {
 }
 
 /** An alarm nobody has heard of before. */
-export function newRecord(source: Source, now: number): AlarmRecord {
+export function newRecord(source: Source, now: number, reading = false): AlarmRecord {
   return {
     source,
     newest: '',
     active: false,
-    reading: false,
+    reading,
     state: 'cleared',
     acknowledged: false,
     silent: false,
@@ -92,6 +103,11 @@ export function encodeRecord(record: AlarmRecord): Buffer {
 export function decodeRecord(value: Buffer): AlarmRecord | undefined {
   const record = parseJson(value) as Partial<AlarmRecord> | null | undefined;
   const complete =
-    typeof record?.source?.topic === 'string' && typeof record.newest === 'string' && typeof record.heard === 'number';
-  return complete ? (record as AlarmRecord) : undefined;
+    typeof record?.source?.topic === 'string' &&
+    typeof record.newest === 'string' &&
+    /^\d{0,20}$/.test(record.newest) &&
+    typeof record.heard === 'number';
+  if (!complete) return undefined;
+  const { seen, ...rest } = record as AlarmRecord;
+  return seen === undefined ? rest : { ...rest, seen: SeenMessages.from(seen) };
 }

@@ -1,16 +1,21 @@
-import { seriesOf } from './alarm';
+import { createHash } from 'node:crypto';
+import { seriesOf, type Source } from './alarm';
 import type { AlarmStore } from './alarm-store';
 import type { AlarmRecord } from './record';
-
-const NANOSECONDS = 1_000_000n;
+import { isAhead, isLater, type Judging } from './verdict';
 
 /** Two nodes can have the same topics, with other delays: they share the stamps, as they share the store. */
 const shared = new WeakMap<AlarmStore, Stamps>();
 
-/** Gives each change of a series a time of its own: InfluxDB would take two rows of one series and time for one. */
+/** Stamps that are remembered. Only those of one time and series could meet. */
+const MOST_STAMPS = 16_384;
+
+/**
+ * Gives each change the time of the message that brought it, or of now; and each of a series a time of its own, since InfluxDB
+ * would take two rows of one series and time for one.
+ */
 export class Stamps {
-  /** The newest time of each series that has changed. */
-  readonly #newest = new Map<string, bigint>();
+  readonly #taken = new Set<string>();
 
   static of(store: AlarmStore): Stamps {
     const stamps = shared.get(store) ?? new Stamps();
@@ -19,26 +24,39 @@ export class Stamps {
   }
 
   /** No change of these series is to get a time that one of them had. */
-  learn(records: Iterable<AlarmRecord>): void {
-    for (const record of records) {
-      if (record.stamp === '0') continue;
-      const series = seriesOf(record.source);
-      const stamp = BigInt(record.stamp);
-      if (stamp > (this.#newest.get(series) ?? 0n)) this.#newest.set(series, stamp);
-    }
+  learn(records: Iterable<Pick<AlarmRecord, 'source' | 'stamp'>>): void {
+    for (const { source, stamp } of records) if (stamp !== '0') this.#take(keyOf(source, stamp));
   }
 
   /**
    * The time of a change.
    *
-   * @param now - milliseconds since 1970
+   * @param wanted - nanoseconds since 1970
    */
-  next({ source, stamp }: AlarmRecord, now: number): string {
-    const series = seriesOf(source);
-    let time = BigInt(Math.floor(now)) * NANOSECONDS;
-    // The clock may have been put back, and the alarm may have come from another series.
-    for (const before of [this.#newest.get(series) ?? 0n, BigInt(stamp)]) if (time <= before) time = before + 1n;
-    this.#newest.set(series, time);
-    return String(time);
+  next({ source, stamp }: AlarmRecord, wanted: string, judging: Judging): string {
+    let time = wanted;
+    // The changes of an alarm are in order, as far as clocks allow: one that was ahead must not move all that follow.
+    if (!isLater(time, stamp) && !isAhead(stamp, judging)) time = after(stamp);
+    while (this.#taken.has(keyOf(source, time))) time = after(time);
+    this.#take(keyOf(source, time));
+    return time;
   }
+
+  #take(key: string): void {
+    this.#taken.add(key);
+    if (this.#taken.size <= MOST_STAMPS) return;
+    for (const oldest of this.#taken) {
+      this.#taken.delete(oldest);
+      return;
+    }
+  }
+}
+
+/** Short, however long the tags are. */
+function keyOf(source: Source, time: string): string {
+  return `${time} ${createHash('sha1').update(seriesOf(source)).digest('base64')}`;
+}
+
+function after(time: string): string {
+  return String(BigInt(time) + 1n);
 }

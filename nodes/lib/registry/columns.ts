@@ -1,5 +1,6 @@
 import type { FieldType } from '../point';
 import { Contents } from './contents';
+import { EVENT_COLUMNS } from './events';
 import type { Complain } from './fault';
 import type { TopicEntry } from './registry';
 
@@ -28,6 +29,7 @@ export class Columns {
         this.claim(entry, entry.bucket, name, type, [...fieldsPath, name], complain);
       }
     }
+    this.addEvents(entry, complain);
     for (const [index, aggregate] of entry.aggregates.entries()) {
       const segments = ['aggregate', index];
       if (!this.contents.addWindows(entry, aggregate, segments, complain)) continue;
@@ -41,12 +43,28 @@ export class Columns {
     }
   }
 
+  /** A column that is a tag of the topic is left out of its events. */
+  private addEvents({ filter, bucket, measurement, events, tags }: TopicEntry, complain: Complain): void {
+    if (events === undefined) return;
+    const segments = ['events'];
+    if (events === measurement) {
+      complain(segments, 'must be another measurement than that of the messages');
+      return;
+    }
+    const place = { filter, bucket, measurement: events };
+    if (!this.contents.addPoints(place, (_, reason) => complain(segments, reason))) return;
+    for (const name of Object.keys(tags)) this.claim(place, bucket, name, 'tag', segments, complain);
+    for (const [name, type] of Object.entries(EVENT_COLUMNS)) {
+      if (!Object.hasOwn(tags, name)) this.claim(place, bucket, name, type, segments, complain);
+    }
+  }
+
   private claimTags(entry: TopicEntry, bucket: string, complain: Complain): void {
     for (const name of Object.keys(entry.tags)) this.claim(entry, bucket, name, 'tag', ['tags', name], complain);
   }
 
   private claim(
-    { filter, measurement }: TopicEntry,
+    { filter, measurement }: Pick<TopicEntry, 'filter' | 'measurement'>,
     bucket: string,
     name: string,
     type: ColumnType,

@@ -1,6 +1,7 @@
 import { reasonOf } from '../errors';
 import type { AggregateDocument, TopicDocument } from './document';
 import { HOUR, LONGEST_DURATION, durationText, parseDuration } from './durations';
+import { defaultEvents } from './events';
 import type { Complain } from './fault';
 import { fieldsOf } from './fields';
 import { parseFilter } from './filters';
@@ -51,6 +52,9 @@ export function compileTopic(
   );
   const answer = acknowledgementOf(document, filter, device, complain);
   const interval = document.interval === undefined ? undefined : durationOf(document.interval, ['interval'], complain);
+  const clearAfter =
+    document.clear_after === undefined ? undefined : durationOf(document.clear_after, ['clear_after'], complain);
+  checkAlarm(document, fields, complain);
   const within = document.acknowledge && durationOf(document.acknowledge.within, ['acknowledge', 'within'], complain);
   if (faults > 0 || filter === undefined || format === undefined) return undefined;
   const entry: TopicEntry = {
@@ -62,6 +66,9 @@ export function compileTopic(
     tags: document.tags ?? {},
     format,
     interval,
+    clearAfter,
+    severities: severitiesOf(fields),
+    events: eventsOf(document),
     window,
     aggregates,
     acknowledge:
@@ -70,6 +77,27 @@ export function compileTopic(
         : { topic: document.acknowledge.topic, within },
   };
   return { entry, filter, device, tags, acknowledge: answer };
+}
+
+/** alarm-state cannot do without. */
+function checkAlarm({ kind, fields: own }: TopicDocument, fields: readonly FieldFormat[], complain: Complain): void {
+  if (kind !== 'alarm') return;
+  const active = fields.find(({ name }) => name === 'active');
+  if (active?.type === 'boolean') return;
+  const place = own === undefined ? ['schema', 'properties'] : ['fields'];
+  if (active === undefined) complain(place, 'must have a boolean "active": an alarm says whether it is');
+  else complain([...place, 'active'], 'must be boolean: an alarm says whether it is active');
+}
+
+function severitiesOf(fields: readonly FieldFormat[]): string[] {
+  const severity = fields.find(({ name, type }) => name === 'severity' && type === 'string');
+  return (severity?.enum ?? []).map(String);
+}
+
+/** Sensors have events if they are watched for silence. */
+function eventsOf({ kind, interval, events, measurement }: TopicDocument): string | undefined {
+  if (kind === 'action' || (kind === 'sensor' && interval === undefined)) return undefined;
+  return events ?? defaultEvents(measurement);
 }
 
 /** Milliseconds of a duration; reports one that is too long. */

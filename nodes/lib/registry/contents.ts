@@ -24,7 +24,10 @@ export class Contents {
   private readonly contents = new Map<string, Content>();
 
   /** @returns whether the topic's points can go there; what speaks against it is reported */
-  addPoints({ filter, bucket, measurement }: TopicEntry, complain: Complain): boolean {
+  addPoints(
+    { filter, bucket, measurement }: Pick<TopicEntry, 'filter' | 'bucket' | 'measurement'>,
+    complain: Complain,
+  ): boolean {
     const { filter: earlier, windows } = this.settle(bucket, measurement, { filter, windows: undefined });
     if (windows === undefined) return true;
     complain(['bucket'], `${another(bucket, measurement)} what topic ${earlier} aggregates`);

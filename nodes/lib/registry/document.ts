@@ -23,6 +23,9 @@ export interface TopicDocument {
   schema?: JsonSchema;
   additional?: 'refuse' | 'drop';
   interval?: string;
+  clear_after?: string;
+  /** Measurement of the changes of alarms, and of silence. */
+  events?: string;
   window?: { past?: string; future?: string };
   aggregate?: AggregateDocument[];
   acknowledge?: { topic: string; within: string };

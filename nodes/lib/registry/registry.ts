@@ -30,6 +30,12 @@ export interface TopicEntry {
   readonly format: PayloadFormat;
   /** How often a message is expected, in milliseconds. */
   readonly interval: number | undefined;
+  /** When an alarm ends that nobody has cleared, in milliseconds. */
+  readonly clearAfter: number | undefined;
+  /** Severities of an alarm, from the least to the greatest. */
+  readonly severities: readonly string[];
+  /** Measurement of the changes of the alarm, and of silence; undefined where there are none. */
+  readonly events: string | undefined;
   readonly window: Readonly<Window>;
   readonly aggregates: readonly Aggregate[];
   readonly acknowledge: { readonly topic: string; /** milliseconds */ readonly within: number } | undefined;

@@ -27,10 +27,10 @@ topics:
   b/{by}: { kind: sensor, bucket: other, measurement: alarms, tags: { by: "{by}" }, fields: { event: { type: float } } }
 `);
 
-it('is a row of the series of the alarm', () => {
+it('is a row with the tags of the alarm, in a measurement that holds nothing else', () => {
   for (const known of [undefined, registry('{ active: { type: boolean }, count: { type: integer } }')]) {
     const { measurement, tags, fields, time } = parseLine(lineOf(changePoint(change, source, known)));
-    expect({ measurement, tags, time }).toEqual({ measurement: 'alarms', tags: source.tags, time: change.time });
+    expect({ measurement, tags, time }).toEqual({ measurement: 'alarms_events', tags: source.tags, time: change.time });
     expect(Object.fromEntries(Object.entries(fields).map(([name, { value }]) => [name, value]))).toEqual({
       event: 'acknowledged',
       state: 'raised',
@@ -43,7 +43,27 @@ it('is a row of the series of the alarm', () => {
   }
 });
 
-it('leaves out what the registry has for something else in that table', () => {
-  const point = changePoint(change, source, registry('{ state: { type: integer }, count: { type: float } }'));
-  expect(Object.keys(point.fields).sort()).toEqual(['acknowledged', 'by', 'event', 'severity', 'silent']);
+it('goes where the registry says', () => {
+  expect(changePoint(change, { ...source, events: 'log' }, undefined).measurement).toBe('log');
+});
+
+it('leaves out what is a tag there', () => {
+  const point = changePoint(
+    change,
+    source,
+    registryOf(`
+version: 1
+buckets: { events: { retention: 1d } }
+topics:
+  a/{state}: { kind: alarm, bucket: events, measurement: alarms, tags: { state: "{state}" }, fields: { active: { type: boolean } } }
+`),
+  );
+  expect(Object.keys(point.fields).sort()).toEqual(['acknowledged', 'by', 'count', 'event', 'severity', 'silent']);
+});
+
+it('never touches a column of the device, whatever that calls its fields', () => {
+  const known = registry('{ active: { type: boolean }, state: { type: string }, count: { type: integer } }');
+  const point = changePoint(change, source, known);
+  expect(point.measurement).not.toBe(source.measurement);
+  expect(point.fields).toMatchObject({ state: { value: 'raised' }, count: { value: 3 } });
 });

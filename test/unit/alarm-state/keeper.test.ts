@@ -19,7 +19,7 @@ function keeperIn(
     node: 'node',
     delays: { on: 0, off: 0 },
     hasRegistry: () => true,
-    intervalOf: () => undefined,
+    rulesOf: () => undefined,
     isHeld: () => false,
     clock: new FakeClock(START),
     announce: (announcement) => announced.push(announcement),

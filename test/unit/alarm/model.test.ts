@@ -266,7 +266,7 @@ const DELAYS = [
 
 it.for(campaigns.flatMap((from) => DELAYS.map((delays) => ({ from, ...delays }))))(
   `changes exactly as the reference model does (${MESSAGES} messages, seed $from, delays $on and $off ms)`,
-  { timeout: 60_000 },
+  { timeout: 240_000 },
   async ({ from, on, off }, { signal }) => {
     const played = play(from, { on, off }, signal);
     playing = played;

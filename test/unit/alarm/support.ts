@@ -1,6 +1,8 @@
 import type { Change, Said, Source } from '../../../nodes/lib/alarm/alarm';
 import { Alarms, type AlarmsOptions } from '../../../nodes/lib/alarm/alarms';
 import type { Announcement, Outcome } from '../../../nodes/lib/alarm/delivery';
+import type { Notice } from '../../../nodes/lib/alarm/notices';
+import type { TopicRules } from '../../../nodes/lib/alarm/rules';
 import type { Store } from '../../../nodes/lib/store/store';
 import { openStore } from '../store/support';
 import { FakeClock } from './fake-clock';
@@ -28,6 +30,9 @@ export class AlarmRig {
   readonly clock = new FakeClock(START);
   readonly delivered: Delivered[] = [];
   readonly intervals = new Map<string, number>();
+  /** What the registry says of every topic, beside its interval. */
+  rules: Partial<TopicRules> = {};
+  readonly notices: Notice[] = [];
   hasRegistry = true;
   /** Nothing is to be delivered now. */
   isHeld = false;
@@ -56,7 +61,11 @@ export class AlarmRig {
       node: 'node',
       delays: { on: 0, off: 0 },
       hasRegistry: () => this.hasRegistry,
-      intervalOf: (topic) => (this.hasRegistry ? this.intervals.get(topic) : undefined),
+      rulesOf: (topic) =>
+        this.hasRegistry
+          ? { entry: 'alarms', future: 60_000, ...this.rules, interval: this.intervals.get(topic) }
+          : undefined,
+      notice: (notice) => this.notices.push(notice),
       isHeld: () => this.isHeld,
       clock: this.clock,
       announce: (announcement, error) => {

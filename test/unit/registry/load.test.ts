@@ -111,11 +111,27 @@ describe('what is allowed', () => {
     expect(match.tags).toEqual({ t: '22/1', u: 'fixed' });
   });
 
+  it('an alarm with severities in order, a time after which it ends, and a measurement of its events', () => {
+    const fields = { active: { type: 'boolean' }, severity: { type: 'string', enum: ['low', 'high'] } };
+    const document = documentWith({
+      a: topicWith({ kind: 'alarm', fields, clear_after: '10m' }),
+      b: topicWith({ kind: 'alarm', fields: { active: { type: 'boolean' } }, events: 'log', tags: { state: 'x' } }),
+      c: topicWith({ interval: '1m' }),
+      d: topicWith({ measurement: 'd' }),
+    });
+    expect(registryOf(document).topics).toMatchObject([
+      { clearAfter: 600_000, severities: ['low', 'high'], events: 'm_events' },
+      { clearAfter: undefined, severities: [], events: 'log' },
+      { events: 'm_events' },
+      { events: undefined },
+    ]);
+  });
+
   it('default windows: the retention for sensors, an hour for alarms, actions and acknowledgements', () => {
     const registry = registryOf(
       documentWith({
         s: topicWith(),
-        al: topicWith({ kind: 'alarm' }),
+        al: topicWith({ kind: 'alarm', fields: { active: { type: 'boolean' } } }),
         ac: topicWith({ kind: 'action', acknowledge: { topic: 'ack', within: '5s' } }),
       }),
     );
