@@ -4,6 +4,7 @@ import { PackError } from '../lib/errors';
 import type { Point } from '../lib/point';
 import type { Match, Registry } from '../lib/registry/registry';
 import { shortened } from '../lib/runtime/status';
+import { quoted } from '../lib/shorten';
 
 /** Why a message changes nothing. */
 export type IgnoreCode =
@@ -58,7 +59,11 @@ export function readMessage(message: AlarmInput, registry: () => Registry): Inta
   if (topic.length > MOST_TOPIC) return { what: 'ignore', code: 'too-long', reason: tooLong(topic) };
   const match = registry().match(topic);
   if (match?.kind !== kind) {
-    return { what: 'ignore', code: 'unregistered', reason: `no ${kind} topic of the registry matches ${topic}` };
+    return {
+      what: 'ignore',
+      code: 'unregistered',
+      reason: `no ${kind} topic of the registry matches ${quoted(topic)}`,
+    };
   }
   return { what: 'report', source: sourceOf(match, topic), said: saidBy(message.point, kind, match) };
 }

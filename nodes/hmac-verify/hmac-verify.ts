@@ -1,5 +1,5 @@
 import type { Node, NodeAPI } from 'node-red';
-import { keysInForce, type IotKeyringNode } from '../iot-keyring/iot-keyring';
+import { keySource, type IotKeyringNode } from '../iot-keyring/iot-keyring';
 import { runningRegistry, type IotRegistryNode } from '../iot-registry/iot-registry';
 import { PackError } from '../lib/errors';
 import { DEFAULT_MAXIMUM_BYTES } from '../lib/protocol/limits';
@@ -30,7 +30,7 @@ export default function register(RED: NodeAPI): void {
 
     const verifier = new Verifier({
       registry: () => runningRegistry(registryNode),
-      keyring: { keysFor: (device) => keysInForce(keyringNode).keysFor(device) },
+      keyring: keySource(keyringNode),
       maxBytes: Number(config.maxBytes) || DEFAULT_MAXIMUM_BYTES,
     });
     runtime.onPacedInput((message, send, done) => {

@@ -1,6 +1,7 @@
 import { canonicalTextOf } from '../lib/protocol/canonical';
 import { digestOf } from '../lib/protocol/digest';
 import type { DeviceKeys } from '../lib/protocol/key';
+import { MAXIMUM_DEPTH } from '../lib/protocol/limits';
 import { MalformedError } from '../lib/protocol/reader';
 import { type ScannedMessage, scanPayload } from '../lib/protocol/scan';
 import { type Fit, findFit } from '../lib/protocol/verify';
@@ -44,4 +45,25 @@ function compactText(payload: unknown): string | undefined {
     // A bigint; no message was parsed into one.
     return undefined;
   }
+}
+
+/**
+ * Whether the JSON text of a value surely has more characters than the limit; looks at no more of the value than that. A
+ * value too deep to be a message counts as short: reading it finds that out.
+ */
+export function isLongerThan(value: unknown, limit: number): boolean {
+  return charactersLeft(value, limit, MAXIMUM_DEPTH) < 0;
+}
+
+function charactersLeft(value: unknown, limit: number, depth: number): number {
+  let left = limit - 1;
+  if (typeof value === 'string') return left - value.length;
+  if (typeof value !== 'object' || value === null || depth === 0) return left;
+  const names = Array.isArray(value) ? undefined : Object.keys(value);
+  const members: readonly unknown[] = Array.isArray(value) ? value : Object.values(value);
+  if (members.length > left) return -1;
+  for (let index = 0; index < members.length && left >= 0; index += 1) {
+    left = charactersLeft(members[index], left - (names?.[index]?.length ?? 0), depth - 1);
+  }
+  return left;
 }

@@ -3,8 +3,9 @@ import { MalformedError } from '../lib/protocol/reader';
 import { type ScannedMessage, scanMessage, textOfBytes } from '../lib/protocol/scan';
 import { signedTime } from '../lib/protocol/timestamp';
 import { type Fit, findFit } from '../lib/protocol/verify';
+import { quoted } from '../lib/shorten';
 import { durationText } from './duration';
-import { type ParsedObject, findParsedFit, isParsedObject, messageOf } from './parsed-object';
+import { type ParsedObject, findParsedFit, isLongerThan, isParsedObject, messageOf } from './parsed-object';
 
 /** Why a message is not verified; see the help of the node. */
 export type VerifyCode = 'malformed' | 'too-large' | 'no-key' | 'bad-signature' | 'bad-timestamp' | 'stale' | 'future';
@@ -99,7 +100,10 @@ export class Verifier {
     const found = this.#options.keyring.keysFor(device);
     if ('missing' in found) return rejected('no-key', found.missing);
     const fit = parsed ? findParsedFit(parsed, message, found.keys) : findFit(message, found.keys);
-    if (fit) return this.#judgeTime(message, fit, device, window);
+    if (fit) {
+      if (device !== undefined) this.#options.keyring.keep?.(device, found.keys);
+      return this.#judgeTime(message, fit, device, window);
+    }
     return rejected(
       'bad-signature',
       `the hmac fits neither the payload as sent nor its canonical text ${underKeys(device, found.keys)}` +
@@ -108,9 +112,13 @@ export class Verifier {
   }
 
   #verifyObject(received: ParsedObject, topic: string): Verdict {
-    const message = messageOf(received);
     // The size as received is not known any more; the canonical text is never much shorter.
-    if (message.text.length > this.#options.maxBytes) return this.#tooLarge(message.text.length);
+    const { maxBytes } = this.#options;
+    if (isLongerThan(received['payload'], maxBytes)) {
+      return rejected('too-large', `the payload has more than ${maxBytes} characters; at most so many are accepted`);
+    }
+    const message = messageOf(received);
+    if (message.text.length > maxBytes) return this.#tooLarge(message.text.length);
     return this.#verifyMessage(message, topic, received);
   }
 
@@ -154,7 +162,7 @@ function rejected(code: VerifyCode, reason: string): Verdict {
 
 function underKeys(device: string | undefined, keys: DeviceKeys): string {
   const which = keys.previous ? 'under the current or the previous key' : 'under the key';
-  return device === undefined ? which : `${which} of device "${device}"`;
+  return device === undefined ? which : `${which} of device ${quoted(device)}`;
 }
 
 function kindOf(received: unknown): string {

@@ -6,7 +6,7 @@ import { variableIn } from '../lib/runtime/environment';
 import { inUserDirectory } from '../lib/runtime/user-directory';
 import { WatchedFile } from '../lib/runtime/watched-file';
 import type { IotKeyringConfig, IotKeyringCredentials, KeyMode, SecretEncoding } from './config';
-import { Keyring, parseDeviceKeyFile } from './keyring';
+import { Keyring, parseDeviceKeyFile, type KeySource } from './keyring';
 
 /** What other nodes see of the keyring. */
 export interface IotKeyringNode extends Node<IotKeyringCredentials> {
@@ -21,6 +21,14 @@ export interface IotKeyringNode extends Node<IotKeyringCredentials> {
 export function keysInForce(node: IotKeyringNode): Keyring {
   if (node.keyring) return node.keyring;
   throw new PackError('keyring-unavailable', node.problem ?? 'the device-key file has not been read yet');
+}
+
+/** The keys of a keyring node, whatever they are at the time. Its methods throw a {@link PackError} while there are none. */
+export function keySource(node: IotKeyringNode): Required<KeySource> {
+  return {
+    keysFor: (device) => keysInForce(node).keysFor(device),
+    keep: (device, keys) => keysInForce(node).keep(device, keys),
+  };
 }
 
 export default function register(RED: NodeAPI): void {

@@ -1,4 +1,6 @@
 import { type DeviceKeys, type MessageKey, deriveDeviceKey, keyFromSecret, messageKey } from '../lib/protocol/key';
+import { BoundedCache } from '../lib/bounded-cache';
+import { quoted } from '../lib/shorten';
 import type { KeyMode, SecretEncoding } from './config';
 
 export type { DeviceKeys } from '../lib/protocol/key';
@@ -11,6 +13,8 @@ export type KeysOrMissing = { keys: DeviceKeys } | { missing: string };
 export interface KeySource {
   /** `device` is undefined where the registry names no device for the topic. */
   keysFor(device: string | undefined): KeysOrMissing;
+  /** A message of the device has fitted one of these keys, so that they are worth keeping: anybody can name devices. */
+  keep?(device: string, keys: DeviceKeys): void;
 }
 
 export interface KeyringOptions {
@@ -28,9 +32,6 @@ export interface KeyringOptions {
   now?: () => number;
 }
 
-/** Devices whose keys are kept ready; the one kept longest gives way. About 1 KB each. */
-const MAXIMUM_CACHED_DEVICES = 131_072;
-
 /**
  * The keys that messages are verified and signed with. A device that has a key of its own has no other: neither the shared
  * or derived key nor the previous secret opens it. Neither errors nor reasons hold a secret.
@@ -45,7 +46,8 @@ export class Keyring implements KeySource {
   readonly #previousUntil: number;
   /** The answer for every device that shares the secret. */
   #shared: KeysOrMissing | undefined;
-  readonly #cache = new Map<string, KeysOrMissing>();
+  /** Of devices whose messages have fitted, and of no others. */
+  readonly #cache = new BoundedCache<{ keys: DeviceKeys }>();
 
   /** Throws an Error that says which secret is at fault, and how. */
   constructor(options: KeyringOptions) {
@@ -64,17 +66,17 @@ export class Keyring implements KeySource {
     if (this.#previous && this.#now() >= this.#previousUntil) this.#forgetPrevious();
     if (device === undefined) return this.#shared ?? { missing: this.#reasonWithoutDevice() };
     if (this.#shared && this.#deviceKeys.size === 0) return this.#shared;
-    const cached = this.#cache.get(device);
-    if (cached) return cached;
-    const answer = this.#answerFor(device);
-    if (this.#cache.size >= MAXIMUM_CACHED_DEVICES) {
-      for (const oldest of this.#cache.keys()) {
-        this.#cache.delete(oldest);
-        break;
-      }
-    }
-    this.#cache.set(device, answer);
-    return answer;
+    return this.#cache.get(device) ?? this.#answerFor(device);
+  }
+
+  keep(device: string, keys: DeviceKeys): void {
+    const isShared = this.#shared !== undefined && 'keys' in this.#shared && this.#shared.keys === keys;
+    if (!isShared && this.#cache.get(device) === undefined) this.#cache.set(device, { keys });
+  }
+
+  /** For how many devices keys are kept. */
+  get kept(): number {
+    return this.#cache.size;
   }
 
   /** The key to program a device with, in standard base64. Throws an Error when the device has none. */
@@ -86,16 +88,16 @@ export class Keyring implements KeySource {
 
   #answerFor(device: string): KeysOrMissing {
     const own = this.#deviceKeys.get(device);
-    if (own === null) return { missing: `device "${device}" is revoked` };
+    if (own === null) return { missing: `device ${quoted(device)} is revoked` };
     if (own !== undefined) {
-      const secret = this.#decode(`secret of device "${device}"`, own);
+      const secret = this.#decode(`secret of device ${quoted(device)}`, own);
       return secret
         ? { keys: { current: messageKey(secret) } }
-        : { missing: `the secret of device "${device}" is empty` };
+        : { missing: `the secret of device ${quoted(device)} is empty` };
     }
     if (this.#shared) return this.#shared;
     if (!this.#current)
-      return { missing: `device "${device}" is not in the device-key file, and there is no other secret` };
+      return { missing: `device ${quoted(device)} is not in the device-key file, and there is no other secret` };
     const current = derived(this.#current, device);
     return { keys: this.#previous ? { current, previous: derived(this.#previous, device) } : { current } };
   }

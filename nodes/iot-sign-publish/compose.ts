@@ -10,6 +10,7 @@ import { HOUR } from '../lib/registry/durations';
 import { describeFaults, type Fault } from '../lib/registry/fault';
 import { pointOf } from '../lib/registry/point';
 import type { Match, Registry } from '../lib/registry/registry';
+import { quoted } from '../lib/shorten';
 import { answerOf } from './answer-topics';
 import { topicFault } from './topic-fault';
 
@@ -54,7 +55,7 @@ export function compose(topic: unknown, received: unknown, options: ComposeOptio
   const fault = topicFault(topic);
   if (fault !== undefined) return refused('unregistered', fault);
   const match = options.registry.match(topic);
-  if (match === undefined) return refused('unregistered', `no topic of the registry matches ${topic}`);
+  if (match === undefined) return refused('unregistered', `no topic of the registry matches ${quoted(topic)}`);
   if (match.kind === 'acknowledgement') return refused('unregistered', 'the topic is for the answers of devices');
   if (match.fault !== undefined) return refused('unregistered', match.fault);
   const keys = options.keyring.keysFor(match.device);

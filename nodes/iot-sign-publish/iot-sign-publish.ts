@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import type { Node, NodeAPI } from 'node-red';
 import type { InfluxServerNode } from '../influx-server/influx-server';
-import { keysInForce, type IotKeyringNode } from '../iot-keyring/iot-keyring';
+import { keySource, type IotKeyringNode } from '../iot-keyring/iot-keyring';
 import { runningRegistry, type IotRegistryNode } from '../iot-registry/iot-registry';
 import { systemClock } from '../lib/action/clock';
 import type { ActionRecord } from '../lib/action/record';
@@ -65,7 +65,7 @@ export default function register(RED: NodeAPI): void {
     }
 
     const registry = () => runningRegistry(registryNode);
-    const keyring = { keysFor: (device: string | undefined) => keysInForce(keyringNode).keysFor(device) };
+    const keyring = keySource(keyringNode);
     const user = new NodeUser(RED, this, {
       runtime,
       tallies,

@@ -3,6 +3,7 @@ import type { KeySource } from '../iot-keyring/keyring';
 import type { JudgedAnswer, ReceivedAnswer } from '../lib/action/users';
 import { DEFAULT_MAXIMUM_BYTES } from '../lib/protocol/limits';
 import type { Registry } from '../lib/registry/registry';
+import { quoted } from '../lib/shorten';
 
 /** Why an answer changes nothing. */
 export type AnswerCode = VerifyCode | 'unregistered' | 'retained' | 'not-an-answer' | 'repeated' | 'unknown-action';
@@ -28,7 +29,7 @@ export class AnswerJudge {
 
   judge({ topic, bytes, isRetained }: ReceivedAnswer): AnswerVerdict {
     if (this.#registry().match(topic)?.kind !== 'acknowledgement') {
-      return { ok: false, code: 'unregistered', reason: `${topic} is not registered for answers` };
+      return { ok: false, code: 'unregistered', reason: `${quoted(topic)} is not registered for answers` };
     }
     if (isRetained) return { ok: false, code: 'retained', reason: 'the broker had kept it: it may be of any age' };
     const verdict = this.#verifier.verify(bytes, topic);

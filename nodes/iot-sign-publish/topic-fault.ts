@@ -1,3 +1,5 @@
+import { quoted } from '../lib/shorten';
+
 /** MQTT 5 section 1.5.4. */
 const MOST_BYTES = 65_535;
 
@@ -9,7 +11,7 @@ const FORBIDDEN = /[\p{Cc}\p{Cs}\p{Noncharacter_Code_Point}]/u;
 
 /** Why nothing can be published on a topic. */
 export function topicFault(topic: string): string | undefined {
-  if (WILDCARD.test(topic)) return `${topic} is a filter, not a topic`;
+  if (WILDCARD.test(topic)) return `${quoted(topic)} is a filter, not a topic`;
   const [forbidden] = FORBIDDEN.exec(topic) ?? [];
   if (forbidden !== undefined) {
     const code = forbidden.codePointAt(0) ?? 0;

@@ -3,6 +3,7 @@ import type { Fault } from '../lib/registry/fault';
 import { pointOf } from '../lib/registry/point';
 import type { MatchKind, Registry } from '../lib/registry/registry';
 import type { Point } from '../lib/point';
+import { quoted } from '../lib/shorten';
 
 /** Why a message is rejected. */
 export type RouteCode = 'unverified' | 'unregistered' | 'invalid-payload';
@@ -22,7 +23,7 @@ export function route(registry: Registry, topic: unknown, payload: unknown, sign
   if (signedText === undefined) return rejected('unverified', 'the message has not passed an hmac-verify node');
   if (typeof topic !== 'string' || topic === '') return rejected('unregistered', 'the message has no topic');
   const match = registry.match(topic);
-  if (match === undefined) return rejected('unregistered', `no topic of the registry matches ${topic}`);
+  if (match === undefined) return rejected('unregistered', `no topic of the registry matches ${quoted(topic)}`);
   const { kind } = match;
   if (kind === 'acknowledgement') return { ok: true, kind };
   if (match.fault !== undefined) return rejected('unregistered', match.fault);

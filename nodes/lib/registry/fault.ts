@@ -1,3 +1,8 @@
+import { shorten } from '../shorten';
+
+/** Characters of a path that are shown: whoever sends a message names its members. */
+const PATH_SHOWN = 200;
+
 /** What is wrong, and where: in a registry document or in a payload. */
 export interface Fault {
   /** JSON pointer (RFC 6901) to the place; empty for the whole text. */
@@ -27,9 +32,8 @@ export function segmentsOf(path: string): string[] {
 /** A fault in one line, for logs and rejections: `/temperature must be <= 85`. */
 export function describeFault(fault: Fault): string {
   if (fault.path === '') return fault.reason;
-  return fault.line === undefined
-    ? `${fault.path} ${fault.reason}`
-    : `${fault.path} ${fault.reason} (line ${fault.line})`;
+  const path = shorten(fault.path, PATH_SHOWN);
+  return fault.line === undefined ? `${path} ${fault.reason}` : `${path} ${fault.reason} (line ${fault.line})`;
 }
 
 /** Several faults in one line; at most three of them in words. */

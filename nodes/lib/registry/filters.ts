@@ -17,7 +17,7 @@ export interface TopicFilter {
 /** MQTT 5 section 1.5.4: a UTF-8 string has a length of 16 bits. */
 const MAXIMUM_BYTES = 65_535;
 /** Bounds what matching one topic can cost. */
-const MAXIMUM_LEVELS = 128;
+export const MAXIMUM_LEVELS = 128;
 
 /** Reads a topic filter; a string is the reason why it is none. */
 export function parseFilter(text: string): TopicFilter | string {

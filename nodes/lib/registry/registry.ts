@@ -1,7 +1,8 @@
+import { BoundedCache } from '../bounded-cache';
 import type { Kind } from '../point';
 import type { AggregateFunction } from './document';
+import { MAXIMUM_LEVELS } from './filters';
 import type { TopicFilter } from './filters';
-import { MatchCache } from './match-cache';
 import type { PayloadFormat } from './payload';
 import { bindTemplate, fillTemplate } from './templates';
 import type { BoundTemplate, Template } from './templates';
@@ -111,7 +112,7 @@ export function buildRegistry(
 ): Registry {
   const exact = new Map<string, Match>();
   const tree = new TopicTree<Target>();
-  const cache = new MatchCache<Match | null>();
+  const cache = new BoundedCache<Match | null>();
   const add = (filter: TopicFilter, target: Target): void => {
     if (filter.exact) exact.set(filter.text, matchOf(target, []));
     else tree.add(filter.levels, target);
@@ -124,10 +125,10 @@ export function buildRegistry(
       add(topic.acknowledge, acknowledgementOf(topic, topic.acknowledge, destination));
   }
   const search = (topic: string): Match | null => {
-    const levels = topic.split('/');
+    const levels = topic.split('/', MAXIMUM_LEVELS + 1);
     const target = tree.find(levels);
     const match = target === undefined ? null : matchOf(target, levels);
-    cache.set(topic, match);
+    cache.set(topic, match, match === null ? 0 : textLengthOf(match));
     return match;
   };
   return {
@@ -189,6 +190,11 @@ function matchOf({ entry, destination, kind, device, tags }: Target, levels: rea
   };
   const fault = tagFault(match.tags);
   return fault === undefined ? match : { ...match, fault };
+}
+
+/** Characters of what is kept of a match beside its topic. */
+function textLengthOf({ device = '', tags, fault = '' }: Match): number {
+  return Object.values(tags).reduce((length, tag) => length + tag.length, device.length + fault.length);
 }
 
 /** Line protocol has no escape for a line break, nor for a backslash at the end of a tag value. */

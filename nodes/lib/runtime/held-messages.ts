@@ -9,7 +9,7 @@ interface Held {
 /** What a message takes beside the bytes of its data, about. */
 const OVERHEAD = 500;
 /** The properties that grow with what a device sends. */
-const LARGE = ['payload', 'received', 'verified', 'point'] as const;
+const LARGE = ['topic', 'payload', 'received', 'verified', 'point', 'rejected'] as const;
 const DEPTH = 5;
 
 /** Messages that wait for nodes, in the order they came, up to a limit: the oldest make room. */

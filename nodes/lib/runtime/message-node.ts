@@ -1,6 +1,7 @@
 import type { Node, NodeAPI, NodeMessage, NodeMessageInFlow } from 'node-red';
 import { PackError, reasonOf } from '../errors';
 import type { Kind, Point } from '../point';
+import { quoted } from '../shorten';
 import { countersOf, forgetCounters, tally, type MessageCounters } from './counters';
 import { deployGate } from './deploy-gate';
 import { limitErrors } from './error-limit';
@@ -83,7 +84,10 @@ export class MessageNode {
 
   /** The same for a node where messages come in thousands at once: it sees a few of them in each turn of the event loop. */
   onPacedInput(handle: Handler): void {
-    const pace = new Pace<Input>(([message, send, done]) => this.#receive(handle, message, send, done));
+    const pace = new Pace<Input>(
+      ([message, send, done]) => this.#receive(handle, message, send, done),
+      ([message]) => sizeOf(message),
+    );
     this.#node.on('input', (message, send, done) => pace.take([message, send, done]));
     this.#pace = pace;
   }
@@ -127,7 +131,7 @@ export class MessageNode {
       send(toOutput(this.#rejectedOutput, message));
       return;
     }
-    const topic = message.topic === undefined ? '' : ` (topic ${message.topic})`;
+    const topic = message.topic === undefined ? '' : ` (topic ${quoted(message.topic)})`;
     this.#log.say(rejection.code, `${rejection.code}: ${rejection.reason}${topic}`);
   }
 
@@ -143,6 +147,12 @@ export class MessageNode {
     const wires = this.#node.wires?.[this.#rejectedOutput];
     return wires !== undefined && wires.length > 0;
   }
+}
+
+/** Bytes of what a message carries, about. What is neither bytes nor text has been parsed from them, and is not measured. */
+function sizeOf({ payload, topic }: PackMessage): number {
+  const carried = typeof payload === 'string' || Buffer.isBuffer(payload) ? payload.length : 0;
+  return carried + (topic?.length ?? 0);
 }
 
 function toOutput(output: number, message: NodeMessage): (NodeMessage | null)[] {

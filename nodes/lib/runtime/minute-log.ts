@@ -1,4 +1,13 @@
+import { shorten } from '../shorten';
+
 const MINUTE = 60_000;
+
+/** Things that are told apart at a time. Some keys hold what a server answers: beyond so many, all others count as one. */
+const MOST_KEYS = 100;
+const OTHERS = '(others)';
+/** Characters of one line of the log, and of a key. */
+const LONGEST_LINE = 2000;
+const LONGEST_KEY = 500;
 
 interface Repeated {
   text: string;
@@ -18,8 +27,11 @@ export class MinuteLog {
     this.#write = write;
   }
 
-  /** @param key - what counts as the same thing, such as a code */
-  say(key: string, text: string): void {
+  /** @param about - what counts as the same thing, such as a code */
+  say(about: string, said: string): void {
+    const text = shorten(said, LONGEST_LINE);
+    const short = shorten(about, LONGEST_KEY);
+    const key = this.#repeated.has(short) || this.#repeated.size < MOST_KEYS ? short : OTHERS;
     const known = this.#repeated.get(key);
     if (known) {
       known.text = text;

@@ -5,18 +5,32 @@
  */
 const PER_TURN = 256;
 
+/**
+ * What may wait. Whoever sends faster than that is worked off would fill the memory; beyond this, an item is taken only
+ * for one that is handled, so that the socket is read no faster.
+ */
+const MOST_WAITING = { items: 16_384, bytes: 8 * 1024 * 1024 };
+
 /** Hands items on in their order: at once while there are few, some in each turn of the event loop while there are many. */
 export class Pace<Item> {
   readonly #handle: (item: Item) => void;
-  /** In portions for one turn; all but the last one are full. */
+  readonly #sizeOf: (item: Item) => number;
+  /** In portions for one turn; the first of them from `#done` on, and all but the last one full. */
   readonly #waiting: Item[][] = [];
+  #done = 0;
+  #items = 0;
+  #bytes = 0;
   /** Items that may still be handled in this turn; none while others wait. */
   #left = PER_TURN;
   #next: NodeJS.Immediate | undefined;
 
-  /** @param handle - must not throw */
-  constructor(handle: (item: Item) => void) {
+  /**
+   * @param handle - must not throw
+   * @param sizeOf - bytes of an item, about
+   */
+  constructor(handle: (item: Item) => void, sizeOf: (item: Item) => number) {
     this.#handle = handle;
+    this.#sizeOf = sizeOf;
   }
 
   take(item: Item): void {
@@ -29,6 +43,9 @@ export class Pace<Item> {
     const last = this.#waiting.at(-1);
     if (last && last.length < PER_TURN) last.push(item);
     else this.#waiting.push([item]);
+    this.#items += 1;
+    this.#bytes += this.#sizeOf(item);
+    while (this.#items > MOST_WAITING.items || this.#bytes > MOST_WAITING.bytes) this.#handleOldest();
   }
 
   /** Hands on all that wait, now. */
@@ -36,13 +53,26 @@ export class Pace<Item> {
     clearImmediate(this.#next);
     this.#next = undefined;
     this.#left = PER_TURN;
-    for (const portion of this.#waiting.splice(0)) portion.forEach(this.#handle);
+    while (this.#items > 0) this.#handleOldest();
   }
 
   readonly #turn = (): void => {
-    const portion = this.#waiting.shift() ?? [];
-    this.#next = portion.length > 0 ? setImmediate(this.#turn) : undefined;
-    this.#left = PER_TURN - portion.length;
-    for (const item of portion) this.#handle(item);
+    const due = Math.min(PER_TURN, this.#items);
+    this.#next = due > 0 ? setImmediate(this.#turn) : undefined;
+    this.#left = PER_TURN - due;
+    for (let count = 0; count < due && this.#items > 0; count += 1) this.#handleOldest();
   };
+
+  #handleOldest(): void {
+    const portion = this.#waiting[0] ?? [];
+    const item = portion[this.#done] as Item;
+    this.#done += 1;
+    if (this.#done === portion.length) {
+      this.#waiting.shift();
+      this.#done = 0;
+    }
+    this.#items -= 1;
+    this.#bytes -= this.#sizeOf(item);
+    this.#handle(item);
+  }
 }

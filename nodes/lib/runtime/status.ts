@@ -1,4 +1,5 @@
 import type { NodeStatus } from 'node-red';
+import { shorten } from '../shorten';
 
 /** What a node can say of itself; the colours and shapes are those the core nodes use. */
 export type StatusIntent = 'idle' | 'ok' | 'working' | 'connecting' | 'trouble' | 'misconfigured';
@@ -77,5 +78,5 @@ const REASON_LENGTH = 60;
 
 /** What InfluxDB or the store says, cut so that it fits into a status. */
 export function shortened(reason: string): string {
-  return reason.length <= REASON_LENGTH ? reason : `${reason.slice(0, REASON_LENGTH - 1)}…`;
+  return shorten(reason, REASON_LENGTH);
 }

@@ -367,3 +367,37 @@ test('what is wrong with the keys themselves is not a verdict', () => {
   });
   expect(() => broken.verify(message(), TOPIC)).toThrow('no keyring');
 });
+
+describe('what a stranger sends', () => {
+  const forger = key('not the secret');
+
+  test('fills no cache, and is quoted in short', () => {
+    const keyring = new Keyring({ mode: 'master', encoding: 'text', secret: SECRET });
+    const judge = new Verifier({ registry: () => registry, keyring, maxBytes: 65_536, now: () => NOW });
+    for (let index = 0; index < 500; index += 1) {
+      const verdict = judge.verify(message({}, forger), `sensors/hall/${'x'.repeat(60_000)}${index}`);
+      expect(codeOf(verdict)).toBe('bad-signature');
+      expect(reasonOf(verdict).length).toBeLessThan(300);
+    }
+    expect(keyring.kept).toBe(0);
+    expect(codeOf(judge.verify(message({}, key(SECRET, 'hall/d1')), TOPIC))).toBe('ok');
+    expect(keyring.kept, 'the device that has signed').toBe(1);
+  });
+
+  test('as an object that was parsed already: judged by its length before it is written down again', () => {
+    let asked = 0;
+    const payload: Record<string, unknown> = Object.fromEntries(
+      Array.from({ length: 100_000 }, (_, index) => [`m${index}`, { x: 'y'.repeat(100) }]),
+    );
+    Object.defineProperty(payload, 'last', {
+      enumerable: true,
+      get() {
+        asked += 1;
+        return 1;
+      },
+    });
+    const received = { hmac: `${'A'.repeat(43)}=`, payload };
+    expect(codeOf(verifier().verify(received, TOPIC))).toBe('too-large');
+    expect(asked, 'looked at once, and not written down').toBeLessThanOrEqual(1);
+  });
+});

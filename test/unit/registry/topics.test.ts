@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { parseFilter } from '../../../nodes/lib/registry/filters';
 import type { FilterLevel, TopicFilter } from '../../../nodes/lib/registry/filters';
-import { MatchCache } from '../../../nodes/lib/registry/match-cache';
+import { BoundedCache } from '../../../nodes/lib/bounded-cache';
 import { TopicTree } from '../../../nodes/lib/registry/topic-tree';
 import { documentWith, matchOf, registryOf, seededRandom, topicWith } from './support';
 
@@ -182,7 +182,7 @@ describe('the tree', () => {
 
 describe('the cache', () => {
   it('never holds more than two generations', () => {
-    const cache = new MatchCache<number>(10, 1_000);
+    const cache = new BoundedCache<number>(10, 1_000);
     for (let index = 0; index < 1_000; index += 1) {
       cache.set(`t${index}`, index);
       expect(cache.size).toBeLessThanOrEqual(20);
@@ -191,7 +191,7 @@ describe('the cache', () => {
   });
 
   it('keeps what is used, drops what is not', () => {
-    const cache = new MatchCache<number>(10, 1_000);
+    const cache = new BoundedCache<number>(10, 1_000);
     cache.set('used', 1);
     cache.set('unused', 2);
     for (let index = 0; index < 100; index += 1) {
@@ -202,7 +202,7 @@ describe('the cache', () => {
   });
 
   it('holds fewer of long topics', () => {
-    const cache = new MatchCache<number>(1_000, 5_000);
+    const cache = new BoundedCache<number>(1_000, 5_000);
     for (let index = 0; index < 1_000; index += 1) cache.set(`${'x'.repeat(1_000)}${index}`, index);
     expect(cache.size).toBeLessThanOrEqual(10);
   });

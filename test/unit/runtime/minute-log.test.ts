@@ -46,6 +46,15 @@ describe('a log that says things once a minute', () => {
     expect(lines.at(-1)).toBe('c (1 times in the last minute)');
   });
 
+  it('tells a hundred things apart and counts all others as one, so that a server that answers differently each time fills nothing', () => {
+    for (let i = 0; i < 10_000; i++) log.say(`reason ${i}`, `reason ${i} ${'x'.repeat(100_000)}`);
+    expect(lines).toHaveLength(101);
+    expect(Math.max(...lines.map((line) => line.length))).toBeLessThanOrEqual(2000);
+    expect(vi.getTimerCount()).toBe(101);
+    vi.advanceTimersByTime(60_000);
+    expect(lines.at(-1)).toMatch(/\(9899 times in the last minute\)$/);
+  });
+
   it('says what is left when it is closed, and leaves no timer', () => {
     log.say('stale', 'a');
     log.say('stale', 'b');
