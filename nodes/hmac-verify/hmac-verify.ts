@@ -19,7 +19,11 @@ export default function register(RED: NodeAPI): void {
     const keyringNode = configNode(RED, config.keyring, 'iot-keyring') as IotKeyringNode | undefined;
     const runtime = new MessageNode(RED, this, {
       rejectedOutput: REJECTED_OUTPUT,
-      view: (counters) => checkView(RED, this, counters, trouble(registryNode, keyringNode)),
+      view: (counters) => {
+        const view = checkView(RED, this, counters, trouble(registryNode, keyringNode));
+        if (keyringNode?.weakness === undefined || view.intent === 'misconfigured') return view;
+        return { intent: 'warning', text: RED._('hmac-verify.status.weak-secret', { rest: view.text }) };
+      },
     });
     if (!registryNode || !keyringNode) {
       runtime.onInput(() => {

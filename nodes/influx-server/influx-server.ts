@@ -4,11 +4,13 @@ import { connect } from '../lib/influx/connect';
 import { placeOf } from '../lib/influx/place';
 import type { ConnectOptions, InfluxServer } from '../lib/influx/server';
 import { configNode } from '../lib/runtime/config-nodes';
-import { EndpointError, addJsonEndpoint, secretMember, textMember } from '../lib/runtime/endpoint';
+import { deployedOptions, optionMember, secretMember } from '../lib/runtime/deployed';
+import { EndpointError, addJsonEndpoint, textMember } from '../lib/runtime/endpoint';
 import { addCollector, serveMetrics } from '../lib/runtime/metrics';
 import { MinuteLog } from '../lib/runtime/minute-log';
 import { storeDirectory } from '../lib/runtime/store-directory';
 import { tlsOptionsOf } from '../lib/runtime/tls-options';
+import { withoutFinalLineBreak } from '../lib/secret-text';
 import {
   DEFAULT_QUEUE_LIMIT,
   DEFAULT_TIMEOUT,
@@ -30,7 +32,12 @@ export interface InfluxServerNode extends Node<InfluxServerCredentials> {
   connection: InfluxServer | undefined;
   /** Where its data is; empty when the settings can never work. */
   place: string;
+  /** Its options, with the values of environment variables. */
+  use: InfluxServerConfig;
 }
+
+/** What the deployed credentials are sent to, and how well it is known to be the right one. */
+const BINDING = ['url', 'serverVersion', 'tls'] as const;
 
 /** Settings of the connection, from the deployed node or from the dialog. */
 type ConnectionSettings = Pick<
@@ -48,6 +55,7 @@ export default function register(RED: NodeAPI): void {
       else log.say(`${name} ${about}`, text);
     };
     this.place = '';
+    this.use = config;
     let use: DeliveryUse;
     try {
       const options = connectionOptions(config, this.credentials);
@@ -82,16 +90,21 @@ export default function register(RED: NodeAPI): void {
 
   addJsonEndpoint(RED, 'influx-server/test', 'influx-server.write', async (body) => {
     const deployed = configNode(RED, textMember(body, 'id'), 'influx-server') as InfluxServerNode | undefined;
-    const secret = (name: 'token' | 'username' | 'password') => secretMember(RED, body, name, deployed);
+    const written = deployed && deployedOptions(RED, deployed.id);
+    // Whoever may test a connection must not have the deployed password sent to a server of their own.
+    const isAsDeployed = BINDING.every((name) => written && (written[name] ?? '') === textMember(body, name));
+    const secret = (name: 'token' | 'username' | 'password') => secretMember(RED, body, name, deployed, isAsDeployed);
+    const option = (name: 'url' | 'organization' | 'database') =>
+      optionMember(body, name, written, deployed?.use as unknown as Record<string, unknown> | undefined);
     let connection;
     try {
       connection = connect(
         connectionOptions(
           {
-            url: textMember(body, 'url'),
+            url: option('url'),
             serverVersion: textMember(body, 'serverVersion') as ServerVersion,
-            organization: textMember(body, 'organization'),
-            database: textMember(body, 'database'),
+            organization: option('organization'),
+            database: option('database'),
             tls: textMember(body, 'tls'),
             timeout: textMember(body, 'timeout'),
           },
@@ -103,6 +116,7 @@ export default function register(RED: NodeAPI): void {
         ),
       );
     } catch (error) {
+      if (error instanceof EndpointError) throw error;
       throw new EndpointError('invalid-settings', reasonOf(error));
     }
     try {
@@ -123,9 +137,9 @@ export default function register(RED: NodeAPI): void {
       timeout: (Number(settings.timeout) || DEFAULT_TIMEOUT) * 1000,
       ...withText('organization', settings.organization),
       ...withText('database', settings.database),
-      ...withText('token', credentials?.token),
+      ...withText('token', credentials?.token && withoutFinalLineBreak(credentials.token)),
       ...withText('username', credentials?.username),
-      ...withText('password', credentials?.password),
+      ...withText('password', credentials?.password && withoutFinalLineBreak(credentials.password)),
       ...(tls && { tls }),
     };
   }

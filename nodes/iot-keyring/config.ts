@@ -3,8 +3,16 @@ import type { NodeDef } from 'node-red';
 /** `shared`: one key for every device. `master`: each device's key is HMAC-SHA-256(secret, device id). */
 export type KeyMode = 'shared' | 'master';
 
+export function isKeyMode(mode: string): mode is KeyMode {
+  return mode === 'shared' || mode === 'master';
+}
+
 /** How a secret is written down: its UTF-8 text, base64 or hex. */
 export type SecretEncoding = 'text' | 'base64' | 'hex';
+
+export function isEncoding(encoding: string): encoding is SecretEncoding {
+  return encoding === 'text' || encoding === 'base64' || encoding === 'hex';
+}
 
 /** The options of `iot-keyring`, as the editor stores them in the flow. The secrets themselves are credentials. */
 export interface IotKeyringConfig extends NodeDef {

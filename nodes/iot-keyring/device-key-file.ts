@@ -2,12 +2,51 @@ import { LineCounter, type Pair, type Scalar, isMap, isScalar, parseDocument } f
 import { keyFromSecret } from '../lib/protocol/key';
 import type { SecretEncoding } from './config';
 
+/** Bytes of a file: enough for 200,000 devices. */
+export const LARGEST_FILE = 16_777_216;
+/** Characters of a file that has to be read as YAML, which takes a second for a megabyte. */
+const LONGEST_YAML = 262_144;
+
+/** A line as almost every line is: an id and a secret of plain characters, in which YAML sees nothing but texts. */
+const PLAIN_LINE = /^([A-Za-z0-9_/][A-Za-z0-9_./-]*): +([A-Za-z0-9+/_.=][A-Za-z0-9+/_.=-]*)[ \t]*(?: #.*)?$/;
+const NO_LINE = /^(?:#.*)?$/;
+
 /**
  * Reads a device-key file: YAML (or JSON) with a line `id: secret` for every device, null for a revoked one. Ids and secrets
  * are taken as they are written: `0012` and `1e5` are texts. Throws an Error that names the line and never quotes it, for
- * it may hold a secret.
+ * it may hold a secret. A file without content is a fault, for that is what a file is while it is being written, and it
+ * would give every revoked device its key back: `{}` says that no device has a key of its own.
  */
 export function parseDeviceKeyFile(text: string, encoding: SecretEncoding): Map<string, string | null> {
+  if (text.length > LARGEST_FILE) throw new Error(`the file has more than ${LARGEST_FILE} characters`);
+  const plain = parsePlainLines(text, encoding);
+  if (plain) return plain;
+  if (text.length > LONGEST_YAML) {
+    throw new Error(
+      `a file of more than ${LONGEST_YAML} characters must be of lines "id: secret" without quotes, and in some line it is not`,
+    );
+  }
+  return parseYaml(text, encoding);
+}
+
+/** Undefined when the file needs a YAML parser, or is empty. */
+function parsePlainLines(text: string, encoding: SecretEncoding): Map<string, string | null> | undefined {
+  const keys = new Map<string, string | null>();
+  let number = 0;
+  for (const line of text.split(/\r?\n/)) {
+    number += 1;
+    if (NO_LINE.test(line)) continue;
+    const [, id, written] = PLAIN_LINE.exec(line) ?? [];
+    if (id === undefined || written === undefined) return undefined;
+    if (keys.has(id)) throw new Error(`line ${number}: the device is there twice`);
+    const secret = NULLS.includes(written) ? null : written;
+    if (secret !== null) check(secret, encoding, number);
+    keys.set(id, secret);
+  }
+  return keys.size > 0 ? keys : undefined;
+}
+
+function parseYaml(text: string, encoding: SecretEncoding): Map<string, string | null> {
   const lines = new LineCounter();
   // The parser's own check for names that come twice compares every pair of them: the map below does it in one go.
   const document = parseDocument(text, {
@@ -21,7 +60,7 @@ export function parseDeviceKeyFile(text: string, encoding: SecretEncoding): Map<
   // Only the code: the parser's message may quote what it found.
   if (fault) throw new Error(`line ${lineOf(fault.pos[0])}: not valid YAML (${fault.code})`);
   const keys = new Map<string, string | null>();
-  if (document.contents === null) return keys;
+  if (document.contents === null) throw new Error('it is empty: {} says that no device has a key of its own');
   if (!isMap(document.contents)) throw new Error('line 1: a map of device ids to secrets is expected');
   for (const pair of document.contents.items) {
     const { key, value } = pair as Pair;
@@ -41,9 +80,12 @@ function isText(node: unknown): node is Scalar<string> {
   return isScalar(node) && typeof node.value === 'string' && node.tag === undefined;
 }
 
+/** How YAML writes that there is no value. */
+const NULLS = ['', '~', 'null', 'Null', 'NULL'];
+
 /** In quotes, `"null"` is a secret like any other. */
 function isNull(scalar: Scalar<string>): boolean {
-  return scalar.type === 'PLAIN' && ['', '~', 'null', 'Null', 'NULL'].includes(scalar.value);
+  return scalar.type === 'PLAIN' && NULLS.includes(scalar.value);
 }
 
 function check(secret: string, encoding: SecretEncoding, line: number): void {

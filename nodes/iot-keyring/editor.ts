@@ -4,6 +4,8 @@ import { translate } from '../lib/editor/translate';
 import { validator } from '../lib/editor/validators';
 import type { IotKeyringConfig, IotKeyringCredentials } from './config';
 import { prepareDeviceKey } from '../lib/editor/device-key';
+import { prepareKeyFile } from '../lib/editor/key-file';
+import { prepareSecret } from '../lib/editor/new-secret';
 import { isMoment, secretFault } from '../lib/editor/secret-check';
 
 RED.nodes.registerType('iot-keyring', {
@@ -50,6 +52,8 @@ RED.nodes.registerType('iot-keyring', {
   },
   oneditprepare() {
     openConfigForm(this);
+    prepareSecret();
+    prepareKeyFile();
     prepareDeviceKey(this.id);
   },
 } satisfies ConfigNodeDefinition<IotKeyringConfig, IotKeyringCredentials>);

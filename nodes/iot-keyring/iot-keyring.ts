@@ -1,12 +1,17 @@
 import type { Node, NodeAPI } from 'node-red';
 import { PackError, reasonOf } from '../lib/errors';
 import { Listeners, configNode } from '../lib/runtime/config-nodes';
-import { EndpointError, addJsonEndpoint, secretMember, textMember } from '../lib/runtime/endpoint';
+import { deployGate } from '../lib/runtime/deploy-gate';
+import { secretMember } from '../lib/runtime/deployed';
+import { EndpointError, addJsonEndpoint, textMember } from '../lib/runtime/endpoint';
 import { variableIn } from '../lib/runtime/environment';
 import { inUserDirectory } from '../lib/runtime/user-directory';
 import { WatchedFile } from '../lib/runtime/watched-file';
-import type { IotKeyringConfig, IotKeyringCredentials, KeyMode, SecretEncoding } from './config';
+import { withoutFinalLineBreak } from '../lib/secret-text';
+import { isEncoding, type IotKeyringConfig, type IotKeyringCredentials } from './config';
+import { addKeyFileEndpoint } from './key-file-endpoint';
 import { Keyring, parseDeviceKeyFile, type KeySource } from './keyring';
+import { weakDevices, weaknessOf, type Weakness } from './weakness';
 
 /** What other nodes see of the keyring. */
 export interface IotKeyringNode extends Node<IotKeyringCredentials> {
@@ -14,6 +19,10 @@ export interface IotKeyringNode extends Node<IotKeyringCredentials> {
   keyring: Keyring | undefined;
   /** What is wrong with the newest keys, if anything; earlier ones may still be in force. */
   problem: string | undefined;
+  /** Why the keys in force protect little, if so. */
+  weakness: Weakness | 'devices' | undefined;
+  /** How the deployed secret is used. */
+  use: Pick<IotKeyringConfig, 'mode' | 'encoding'>;
   changed: Listeners;
 }
 
@@ -36,6 +45,8 @@ export default function register(RED: NodeAPI): void {
     RED.nodes.createNode(this, config);
     this.keyring = undefined;
     this.problem = undefined;
+    this.weakness = undefined;
+    this.use = { mode: config.mode, encoding: config.encoding };
     this.changed = new Listeners();
     const credentials = this.credentials as IotKeyringCredentials | undefined;
 
@@ -44,19 +55,28 @@ export default function register(RED: NodeAPI): void {
       const secret = credentials?.[name];
       const variable = variableIn(secret ?? '');
       if (variable !== undefined) throw new Error(RED._('iot-keyring.error.no-variable', { variable }));
-      return secret;
+      const meant = secret && withoutFinalLineBreak(secret);
+      if (meant !== secret) this.warn(RED._('iot-keyring.log.line-break'));
+      return meant;
+    };
+    const tellWeakness = (secret: string | undefined, deviceKeys: ReadonlyMap<string, string | null>) => {
+      const count = weakDevices(deviceKeys.values(), config.encoding);
+      this.weakness = (secret && weaknessOf(secret, config.encoding)) || (count > 0 ? 'devices' : undefined);
+      if (this.weakness) this.warn(RED._(`iot-keyring.weak.${this.weakness}`, { count }));
     };
     const use = (deviceKeys?: Map<string, string | null>) => {
       try {
+        const secret = secretIn('secret');
         this.keyring = new Keyring({
           mode: config.mode,
           encoding: config.encoding,
-          ...optional('secret', secretIn('secret')),
+          ...optional('secret', secret),
           ...optional('previousSecret', secretIn('previousSecret')),
           ...optional('previousUntil', moment(config.previousUntil)),
           ...optional('deviceKeys', deviceKeys),
         });
         this.problem = undefined;
+        tellWeakness(secret, deviceKeys ?? new Map<string, string | null>());
       } catch (error) {
         refuse(reasonOf(error));
         return;
@@ -71,7 +91,7 @@ export default function register(RED: NodeAPI): void {
 
     if (!config.file) {
       if (credentials?.secret) use();
-      else refuse(RED._('iot-keyring.error.no-secret'));
+      else refuse(RED._('iot-keyring.error.none-deployed'));
       return;
     }
     const path = inUserDirectory(RED, config.file);
@@ -89,6 +109,8 @@ export default function register(RED: NodeAPI): void {
       },
       (error) => refuse(RED._('iot-keyring.error.unreadable', { path, reason: reasonOf(error) })),
     );
+    // Without its file nobody knows who is revoked: until it has been read, no device has a key.
+    deployGate(RED).waitFor(file.first);
     this.on('close', (done: () => void) => {
       file.close();
       done();
@@ -99,18 +121,25 @@ export default function register(RED: NodeAPI): void {
     credentials: { secret: { type: 'password' }, previousSecret: { type: 'password' } },
   });
 
+  addKeyFileEndpoint(RED);
+
   // The answer opens a device, so it takes the permission to change keyrings, not just to read flows.
   addJsonEndpoint(RED, 'iot-keyring/device-key', 'iot-keyring.write', (body) => {
     const deployed = configNode(RED, textMember(body, 'id'), 'iot-keyring') as IotKeyringNode | undefined;
     const device = textMember(body, 'device');
-    const secret = secretMember(RED, body, 'secret', deployed);
+    const encoding = textMember(body, 'encoding');
+    const isAsDeployed = deployed?.use.mode === 'master' && deployed.use.encoding === encoding;
+    // The key of a device under a shared secret would be that secret itself.
+    if (textMember(body, 'mode') !== 'master') throw new EndpointError('invalid-mode', RED._('iot-keyring.error.mode'));
+    if (!isEncoding(encoding)) throw new EndpointError('invalid-encoding', RED._('iot-keyring.error.encoding'));
+    const secret = secretMember(RED, body, 'secret', deployed, isAsDeployed);
     if (device === '') throw new EndpointError('no-device', RED._('iot-keyring.error.no-device'));
     if (secret === undefined) throw new EndpointError('no-secret', RED._('iot-keyring.error.no-secret'));
     try {
       const keyring = new Keyring({
-        mode: textMember(body, 'mode') as KeyMode,
-        encoding: textMember(body, 'encoding') as SecretEncoding,
-        secret,
+        mode: 'master',
+        encoding,
+        secret: withoutFinalLineBreak(secret),
       });
       return { key: keyring.keyOf(device) };
     } catch (error) {

@@ -1,7 +1,7 @@
 import { type DeviceKeys, type MessageKey, deriveDeviceKey, keyFromSecret, messageKey } from '../lib/protocol/key';
 import { BoundedCache } from '../lib/bounded-cache';
 import { quoted } from '../lib/shorten';
-import type { KeyMode, SecretEncoding } from './config';
+import { isEncoding, isKeyMode, type KeyMode, type SecretEncoding } from './config';
 
 export type { DeviceKeys } from '../lib/protocol/key';
 export { parseDeviceKeyFile } from './device-key-file';
@@ -51,6 +51,10 @@ export class Keyring implements KeySource {
 
   /** Throws an Error that says which secret is at fault, and how. */
   constructor(options: KeyringOptions) {
+    // An imported flow can hold anything, and whatever is not `master` must not count as shared.
+    if (!isKeyMode(options.mode)) throw new Error('the secret is neither a master nor shared: choose one');
+    if (!isEncoding(options.encoding))
+      throw new Error('how the secret is written is not known: choose text, base64 or hex');
     this.#mode = options.mode;
     this.#encoding = options.encoding;
     this.#deviceKeys = options.deviceKeys ?? new Map<string, string | null>();

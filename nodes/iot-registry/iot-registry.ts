@@ -1,8 +1,11 @@
 import type { Node, NodeAPI } from 'node-red';
 import { PackError, reasonOf } from '../lib/errors';
-import { loadRegistry, type Fault } from '../lib/registry/load';
+import type { Fault, LoadedRegistry } from '../lib/registry/load';
+import { loadRegistry } from '../lib/registry/load';
+import { isShort, loadAside, readAside } from '../lib/registry/load-aside';
 import type { Registry } from '../lib/registry/registry';
 import { Listeners } from '../lib/runtime/config-nodes';
+import { deployGate } from '../lib/runtime/deploy-gate';
 import { addJsonEndpoint, textMember } from '../lib/runtime/endpoint';
 import { inUserDirectory } from '../lib/runtime/user-directory';
 import { WatchedFile } from '../lib/runtime/watched-file';
@@ -42,8 +45,7 @@ export default function register(RED: NodeAPI): void {
       this.error([`${problem}${kept}`, ...details].join('\n  '));
       this.changed.notify();
     };
-    const load = (text: string) => {
-      const loaded = loadRegistry(text);
+    const take = (loaded: LoadedRegistry) => {
       if ('faults' in loaded) {
         refuse(RED._('iot-registry.error.faults', { count: loaded.faults.length }), describe(loaded.faults));
         return;
@@ -53,19 +55,37 @@ export default function register(RED: NodeAPI): void {
       running.set(this.id, loaded.registry);
       this.problem = undefined;
       if (again) this.log(RED._('iot-registry.log.reloaded', { topics: loaded.registry.topics.length }));
+      const { warnings } = loaded;
+      if (warnings.length > 0) {
+        this.warn([RED._('iot-registry.log.warnings', { count: warnings.length }), ...describe(warnings)].join('\n  '));
+      }
       this.changed.notify();
+    };
+    let isClosed = false;
+    let newest = '';
+    const load = async (text: string) => {
+      newest = text;
+      const loaded = await loadAside(text);
+      if (!isClosed && newest === text) take(loaded);
     };
 
     const file = config.source === 'file' ? watch(inUserDirectory(RED, config.file), load, refuse) : undefined;
-    if (!file) load(config.document);
+    if (file) deployGate(RED).waitFor(file.first);
+    else if (isShort(config.document)) take(loadRegistry(config.document));
+    else deployGate(RED).waitFor(load(config.document));
     this.on('close', (removed: boolean, done: () => void) => {
+      isClosed = true;
       file?.close();
       if (removed) running.delete(this.id);
       done();
     });
   }
 
-  function watch(path: string, load: (text: string) => void, refuse: (problem: string, details: string[]) => void) {
+  function watch(
+    path: string,
+    load: (text: string) => Promise<void>,
+    refuse: (problem: string, details: string[]) => void,
+  ) {
     return new WatchedFile(path, load, (error) =>
       refuse(RED._('iot-registry.error.unreadable', { path }), [reasonOf(error)]),
     );
@@ -73,11 +93,10 @@ export default function register(RED: NodeAPI): void {
 
   RED.nodes.registerType('iot-registry', IotRegistry);
 
-  addJsonEndpoint(RED, 'iot-registry/check', 'iot-registry.read', (body) => {
-    const loaded = loadRegistry(textMember(body, 'document'));
-    return 'faults' in loaded
-      ? { topics: 0, faults: loaded.faults }
-      : { topics: loaded.registry.topics.length, faults: [] };
+  addJsonEndpoint(RED, 'iot-registry/check', 'iot-registry.read', async (body) => {
+    const read = await readAside(textMember(body, 'document'));
+    if ('faults' in read) return { topics: 0, faults: read.faults, warnings: [] };
+    return { topics: read.topics, faults: [], warnings: read.warnings };
   });
 }
 

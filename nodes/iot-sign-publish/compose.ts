@@ -5,7 +5,7 @@ import { canonicalTextOf, type Signable } from '../lib/protocol/canonical';
 import { MalformedError } from '../lib/protocol/reader';
 import { scanPayload } from '../lib/protocol/scan';
 import { signMessage } from '../lib/protocol/sign';
-import { literalOf } from '../lib/registry/digits';
+import { Literals } from '../lib/registry/digits';
 import { HOUR } from '../lib/registry/durations';
 import { describeFaults, type Fault } from '../lib/registry/fault';
 import { pointOf } from '../lib/registry/point';
@@ -115,9 +115,10 @@ function readPayload(received: unknown): GivenPayload | string {
 function bigIntegers({ payload, text }: GivenPayload): Record<string, bigint> {
   const integers: Record<string, bigint> = {};
   if (text === undefined) return integers;
+  const literals = new Literals(text);
   for (const [name, value] of Object.entries(payload)) {
     if (typeof value !== 'number' || Number.isSafeInteger(value)) continue;
-    const literal = literalOf(text, name);
+    const literal = literals.of(name);
     if (literal !== undefined && /^-?[0-9]+$/.test(literal)) integers[name] = BigInt(literal);
   }
   return integers;

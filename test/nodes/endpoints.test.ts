@@ -1,4 +1,7 @@
-import { beforeAll, describe, expect, test } from 'vitest';
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { ids, registryDocument } from '../support/flows';
 import { deviceKey } from '../support/messages';
 import type { Answer, Runtime } from '../support/node-red';
@@ -86,6 +89,28 @@ describe.each<Runtime>(['4', '5'])('admin endpoints of Node-RED %s', (runtime) =
       rig.nodeRed.post(endpoints.deviceKey, { id: ids.keyring, device, mode: 'master', encoding: 'text', secret }, all);
     expect((await ask('__PWRD__')).body).toEqual({ key: deviceKey(SECRET, 'hall/d1').toString('base64') });
     expect((await ask('typed')).body).toEqual({ key: deviceKey('typed', 'hall/d1').toString('base64') });
+    // Whoever may ask for keys of devices gets neither the secret itself nor anything of the environment.
+    const askWith = (more: Record<string, unknown>) =>
+      rig.nodeRed.post(
+        endpoints.deviceKey,
+        { id: ids.keyring, device: 'd', mode: 'master', encoding: 'text', secret: '__PWRD__', ...more },
+        all,
+      );
+    const refused: [Record<string, unknown>, string][] = [
+      [{ mode: 'shared' }, 'invalid-mode'],
+      [{ mode: 'shared', secret: 'typed' }, 'invalid-mode'],
+      [{ mode: 'x' }, 'invalid-mode'],
+      [{ encoding: 'latin1' }, 'invalid-encoding'],
+      [{ encoding: 'base64' }, 'not-deployed'],
+      [{ secret: '${PATH}' }, 'not-deployed'],
+      [{ secret: '$(PATH)', id: 'another' }, 'not-deployed'],
+      [{ id: 'another' }, 'not-deployed'],
+    ];
+    for (const [more, code] of refused) {
+      const answer = await askWith(more);
+      expect(answer, JSON.stringify(more)).toMatchObject({ status: 400, body: { code } });
+      expect(answer.text).not.toContain(Buffer.from(SECRET).toString('base64'));
+    }
     const bad = await ask('', '');
     expect(bad.status).toBe(400);
     expect(bad.body).toMatchObject({ code: expect.any(String) as string, message: expect.any(String) as string });
@@ -93,7 +118,7 @@ describe.each<Runtime>(['4', '5'])('admin endpoints of Node-RED %s', (runtime) =
 
   test('a registry document is checked', async () => {
     const check = async (document: string) => (await rig.nodeRed.post(endpoints.check, { document }, all)).body;
-    expect(await check(registryDocument)).toEqual({ topics: 3, faults: [] });
+    expect(await check(registryDocument)).toEqual({ topics: 3, faults: [], warnings: [] });
     const faulty = registryDocument.replace('bucket: raw', 'bucket: nowhere');
     expect(await check(faulty)).toMatchObject({
       faults: [
@@ -112,8 +137,8 @@ describe.each<Runtime>(['4', '5'])('admin endpoints of Node-RED %s', (runtime) =
       [{ password: 'wrong' }, false, 'unauthorized'],
       [{ username: '', password: '' }, false, 'unauthorized'],
       [{ database: 'nowhere' }, false, 'not-found'],
-      [{ url: `http://127.0.0.1:${await freePort()}` }, false, 'unreachable'],
-      [{ serverVersion: '2', organization: 'o', token: 't' }, false, 'wrong-version'],
+      [{ url: `http://127.0.0.1:${await freePort()}`, password: PASSWORD }, false, 'unreachable'],
+      [{ serverVersion: '2', organization: 'o', token: 't', password: '' }, false, 'wrong-version'],
     ];
     for (const [more, ok, code] of outcomes) {
       const answer = await testServer(more);
@@ -121,6 +146,27 @@ describe.each<Runtime>(['4', '5'])('admin endpoints of Node-RED %s', (runtime) =
       expect(answer.text).not.toContain(PASSWORD);
     }
     expect((await testServer({ url: 'nonsense' })).status).toBeLessThan(500);
+  });
+
+  test('Test connection sends the deployed password nowhere but where it was deployed to be sent, and quotes no stranger', async () => {
+    const asked: string[] = [];
+    const stranger = createServer((request, response) => {
+      asked.push(`${request.url ?? ''} ${JSON.stringify(request.headers)}`);
+      response.end('the inner secrets of a stranger');
+    }).listen(0, '127.0.0.1');
+    onTestFinished(() => void stranger.close());
+    await once(stranger, 'listening');
+    const url = `http://127.0.0.1:${(stranger.address() as AddressInfo).port}`;
+    for (const more of [{ url }, { serverVersion: '2' }, { tls: 'x' }, { id: 'another' }, { password: '${PATH}' }]) {
+      const answer = await testServer(more);
+      expect(answer, JSON.stringify(more)).toMatchObject({ status: 400, body: { code: 'not-deployed' } });
+    }
+    expect(await testServer({ url: '${PATH}', password: 'typed' })).toMatchObject({ status: 400 });
+    expect(asked).toEqual([]);
+    const typed = await testServer({ url, password: 'typed' });
+    expect(typed).toMatchObject({ status: 200, body: { ok: false } });
+    expect(asked.length).toBeGreaterThan(0);
+    expect(typed.text).not.toContain('inner secrets');
   });
 
   test('no secret is in the log, the flows or the editor', async () => {

@@ -6,6 +6,8 @@ import { translate } from './translate';
 interface CheckAnswer {
   topics: number;
   faults: { path: string; reason: string }[];
+  /** Legal, and surely not meant. */
+  warnings: { path: string; reason: string }[];
 }
 
 /** Quiet time after the last key before the document is checked. */
@@ -97,14 +99,18 @@ export class DocumentEditor {
     window.clearTimeout(this.#timer);
     this.#check += 1;
     const check = this.#check;
-    const show = (...result: [outcome: 'success' | 'failure', text: string, details?: string[]]) => {
+    const show = (...result: [outcome: 'success' | 'warning' | 'failure', text: string, details?: string[]]) => {
       if (check !== this.#check) return;
       showResult(this.#result, ...result);
       this.resize();
     };
     try {
-      const { topics, faults } = await ask<CheckAnswer>('iot-registry/check', { document: this.#editor.getValue() });
-      if (faults.length === 0) show('success', translate('iot-registry.check.good', { count: topics }));
+      const { topics, faults, warnings } = await ask<CheckAnswer>('iot-registry/check', {
+        document: this.#editor.getValue(),
+      });
+      if (warnings.length > 0) {
+        show('warning', translate('iot-registry.check.warnings', { count: topics }), listed(warnings));
+      } else if (faults.length === 0) show('success', translate('iot-registry.check.good', { count: topics }));
       else show('failure', translate('iot-registry.check.faults', { count: faults.length }), listed(faults));
     } catch (error) {
       const message = error instanceof RequestError ? error.message : String(error);

@@ -1,8 +1,9 @@
-export type Outcome = 'progress' | 'success' | 'failure';
+export type Outcome = 'progress' | 'success' | 'warning' | 'failure';
 
 const ICONS: Record<Outcome, string> = {
   progress: 'fa fa-spinner fa-spin',
   success: 'fa fa-check-circle',
+  warning: 'fa fa-exclamation-circle',
   failure: 'fa fa-exclamation-triangle',
 };
 

@@ -16,6 +16,7 @@ const RULES = `
 .mqtt2influx-result:empty { display: none; }
 .mqtt2influx-result { padding: 6px 10px; border: 1px solid var(--red-ui-secondary-border-color); border-left-width: 4px; border-radius: 2px; overflow-wrap: anywhere; max-height: 180px; overflow-y: auto; }
 .mqtt2influx-result[data-outcome="success"] { border-left-color: var(--red-ui-border-color-success); }
+.mqtt2influx-result[data-outcome="warning"] { border-left-color: var(--red-ui-border-color-warning); }
 .mqtt2influx-result[data-outcome="failure"] { border-left-color: var(--red-ui-border-color-error); }
 .mqtt2influx-result ul { margin: 4px 0 0 18px; }
 `;

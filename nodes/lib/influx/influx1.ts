@@ -1,5 +1,5 @@
 import { PackError } from '../errors';
-import { commonOutcome, jsonOf, wordsOf, type Answer, type WriteOutcome } from './outcome';
+import { commonOutcome, influxWordsOf, jsonOf, wordsOf, type Answer, type WriteOutcome } from './outcome';
 import { KeeperProvisioner, type Provisioner } from './provision';
 import { RetentionPolicies } from './provision1';
 import { QueryEndpoint, type SeriesRows } from './query';
@@ -80,7 +80,7 @@ class Influx1 implements InfluxServer {
   async #testDatabase(version: string | undefined): Promise<TestResult | undefined> {
     const path = `/write?${new URLSearchParams({ db: this.#database }).toString()}`;
     const answer = await this.#transport.send({ method: 'POST', path });
-    const words = wordsOf(answer);
+    const words = influxWordsOf(answer);
     if (answer.status === 204) return undefined;
     if (answer.status === 401) {
       return failed('unauthorized', `InfluxDB refuses the user name and password: correct them (${words})`, version);

@@ -1,7 +1,7 @@
 import { PackError } from '../errors';
 import { connectionFault } from './connection-fault';
 import { AnswerError, saysNoOrganization, TokenOrganization } from './organization2';
-import { commonOutcome, jsonOf, wordsOf, type Answer, type WriteOutcome } from './outcome';
+import { commonOutcome, influxWordsOf, jsonOf, wordsOf, type Answer, type WriteOutcome } from './outcome';
 import { KeeperProvisioner, type Provisioner } from './provision';
 import { Buckets } from './provision2';
 import { QueryEndpoint, QueryError, type SeriesRows } from './query';
@@ -128,7 +128,7 @@ class Influx2 implements InfluxServer {
   }
 
   #noOrganization(answer: Answer): string {
-    return `There is no organization "${this.#organization}": correct its name (${wordsOf(answer)})`;
+    return `There is no organization "${this.#organization}": correct its name (${influxWordsOf(answer)})`;
   }
 
   #path(bucket: string): string {
@@ -136,7 +136,7 @@ class Influx2 implements InfluxServer {
   }
 
   #result(answer: Answer, bucket: string | undefined, version: string | undefined): TestResult {
-    const words = wordsOf(answer);
+    const words = influxWordsOf(answer);
     switch (answer.status) {
       case 204:
         return passed(`points can be written to the bucket "${bucket ?? ''}".`, version);
@@ -163,7 +163,7 @@ class Influx2 implements InfluxServer {
       return passed(`the token and the organization "${this.#organization}" are right.`, version);
     return failed(
       'not-found',
-      `There is no bucket "${bucket}" in the organization "${this.#organization}", or the token may not see it: create it, or correct the name (${wordsOf(answer)})`,
+      `There is no bucket "${bucket}" in the organization "${this.#organization}", or the token may not see it: create it, or correct the name (${influxWordsOf(answer)})`,
       version,
     );
   }

@@ -1,3 +1,5 @@
+import { shorten } from '../shorten';
+
 /** A line that InfluxDB did not take, by its place in the request (from 0), with InfluxDB's own reason. */
 export interface RefusedLine {
   index: number;
@@ -54,6 +56,13 @@ export function wordsOf(answer: Answer): string {
   const text = answer.body.trim();
   if (text.startsWith('<')) return '';
   return text === '' ? (headerOf(answer, 'x-influxdb-error') ?? '') : text.slice(0, LONGEST_WORDS);
+}
+
+/** The same, but only what is surely InfluxDB's: the answer of whatever else is at a URL is nobody's business. */
+export function influxWordsOf(answer: Answer): string {
+  const json = jsonOf(answer);
+  const said = json?.['error'] ?? json?.['message'];
+  return typeof said === 'string' ? shorten(said, LONGEST_WORDS) : '';
 }
 
 /** The server's words with the status, for what is not about single lines. */

@@ -1,6 +1,9 @@
 import { connectionFault } from './connection-fault';
-import { headerOf, wordsOf, type Answer } from './outcome';
+import { headerOf, influxWordsOf, type Answer } from './outcome';
 import type { Transport } from './transport';
+
+/** Characters of a version that are shown: whatever answers may name any. */
+const LONGEST_VERSION = 40;
 
 /** What a test of the connection found; `message` is for the operator and says what to do. */
 export interface TestResult {
@@ -44,8 +47,8 @@ export async function tested(host: string, test: () => Promise<TestResult>): Pro
 
 /** What no version answers to a request that it knows. */
 export function unexpected(answer: Answer, host: string, version?: string): TestResult {
-  const words = wordsOf(answer);
-  if (answer.status === 400 && words.includes('HTTP request to an HTTPS server')) {
+  const words = influxWordsOf(answer);
+  if (answer.status === 400 && answer.body.includes('HTTP request to an HTTPS server')) {
     return failed('tls', `${host} expects a secure connection: use https:// in the URL`);
   }
   const said = words === '' ? `HTTP ${answer.status}` : `HTTP ${answer.status}: ${words}`;
@@ -62,7 +65,7 @@ export async function pingedVersion(
   chosen: '1' | '2' | '3',
 ): Promise<string | undefined | TestResult> {
   const answer = await transport.send({ method: 'GET', path: '/ping' });
-  const version = headerOf(answer, 'x-influxdb-version')?.replace(/^v/, '');
+  const version = headerOf(answer, 'x-influxdb-version')?.replace(/^v/, '').slice(0, LONGEST_VERSION);
   const major = /^([0-9]+)\./.exec(version ?? '')?.[1];
   if (version === undefined || major === undefined || major === chosen) {
     return answer.status === 400 ? unexpected(answer, transport.host) : version;

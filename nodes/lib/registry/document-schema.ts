@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { Ajv2020 } from 'ajv/dist/2020';
 import type { ErrorObject, ValidateFunction } from 'ajv/dist/2020';
 import type { Fault } from './fault';
+import { MOST_FAULTS } from './fault';
 import { faultsOf } from './schema-faults';
 
 /** The published JSON Schema; the path is the same from nodes/lib/registry and from dist/lib/registry. */
@@ -43,10 +44,11 @@ export function documentFaults(document: unknown): Fault[] {
   const errors = validate.errors ?? [];
   const faults: Fault[] = [];
   for (const error of errors) {
+    if (faults.length >= MOST_FAULTS) break;
     // The alternatives of anyOf are named by the anyOf error itself.
     if (error.schemaPath.includes('/anyOf/')) continue;
     const reason = ownReason(error);
-    for (const fault of faultsOf([error], WORDING)) faults.push(reason === undefined ? fault : { ...fault, reason });
+    for (const fault of faultsOf([error], WORDING, 1)) faults.push(reason === undefined ? fault : { ...fault, reason });
   }
   return faults;
 }

@@ -3,6 +3,9 @@ import { shorten } from '../shorten';
 /** Characters of a path that are shown: whoever sends a message names its members. */
 const PATH_SHOWN = 200;
 
+/** Faults that are told of one document: a person mends them one by one. */
+export const MOST_FAULTS = 100;
+
 /** What is wrong, and where: in a registry document or in a payload. */
 export interface Fault {
   /** JSON pointer (RFC 6901) to the place; empty for the whole text. */

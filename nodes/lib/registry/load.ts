@@ -4,34 +4,76 @@ import type { Retentions } from './compile-topic';
 import { documentFaults } from './document-schema';
 import type { BucketDocument, RegistryDocument } from './document';
 import { HOUR } from './durations';
-import { pointer, segmentsOf } from './fault';
+import { MOST_FAULTS, pointer, segmentsOf } from './fault';
 import type { Complain, Fault } from './fault';
 import type { TopicFilter } from './filters';
 import { SchemaCompiler } from './payload';
 import { buildRegistry } from './registry';
 import type { CompiledTopic, Registry } from './registry';
 import { readSource } from './source';
+import type { Source } from './source';
+import { warningsOf } from './warnings';
 
 export type { Fault } from './fault';
+
+/** A registry, with what is legal in its document and surely not meant; or what is wrong with it. */
+export type LoadedRegistry = { registry: Registry; warnings: Fault[] } | { faults: Fault[] };
+
+/** A document as plain values that have no fault; or its faults. */
+export type ReadDocument = { value: unknown; topics: number; warnings: Fault[] } | { faults: Fault[] };
 
 /**
  * Loads a registry document, YAML or JSON.
  *
- * @returns the registry, or every fault that the document has; never throws, whatever the text
+ * @returns the registry, or the faults that the document has; never throws, whatever the text
  */
-export function loadRegistry(text: string): { registry: Registry } | { faults: Fault[] } {
+export function loadRegistry(text: string): LoadedRegistry {
+  const read = readParts(text);
+  return 'faults' in read
+    ? read
+    : { registry: buildRegistry(read.parts.buckets, read.parts.topics), warnings: read.warnings };
+}
+
+/** Reads a registry document as far as another thread can do it. Never throws. */
+export function readDocument(text: string): ReadDocument {
+  const read = readParts(text);
+  return 'faults' in read ? read : { value: read.value, topics: read.parts.topics.length, warnings: read.warnings };
+}
+
+/** The registry of a document that {@link readDocument} has found no fault with. */
+export function registryOf(value: unknown): Registry {
+  const { buckets, topics } = loadParts(value as ShapedDocument, []);
+  return buildRegistry(buckets, topics);
+}
+
+function readParts(text: string): { value: unknown; parts: Parts; warnings: Fault[] } | { faults: Fault[] } {
   const source = readSource(text);
   if ('faults' in source) return source;
   if (source.value === null) return { faults: [{ path: '', reason: 'the document is empty' }] };
   const faults = documentFaults(source.value);
   // The parts that satisfy the schema are checked further, so that one look shows every fault.
-  const loaded = hasShape(source.value) ? loadParts(source.value, faults) : undefined;
-  if (faults.length === 0 && loaded !== undefined) return { registry: buildRegistry(loaded.buckets, loaded.topics) };
+  const parts = hasShape(source.value) ? loadParts(source.value, faults) : undefined;
+  if (faults.length === 0 && parts !== undefined) {
+    return {
+      value: source.value,
+      parts,
+      warnings: located(warningsOf(source.value as RegistryDocument, parts.topics), source),
+    };
+  }
+  return { faults: located(faults, source) };
+}
+
+/** Adds the lines and sorts by them; says that there are more, where there are. */
+function located(faults: Fault[], source: Source): Fault[] {
   for (const fault of faults) {
     const line = source.lineOf(fault.path);
     if (line !== undefined) fault.line = line;
   }
-  return { faults: faults.sort((a, b) => (a.line ?? 0) - (b.line ?? 0)) };
+  faults.sort((a, b) => (a.line ?? 0) - (b.line ?? 0));
+  if (faults.length >= MOST_FAULTS) {
+    faults[MOST_FAULTS - 1] = { path: '', reason: `and more: the first ${MOST_FAULTS - 1} are told` };
+  }
+  return faults;
 }
 
 /** A document whose parts may still have faults. */
@@ -73,7 +115,9 @@ function loadParts(document: ShapedDocument, faults: Fault[]): Parts {
 }
 
 function reporter(faults: Fault[], ...base: readonly string[]): Complain {
-  return (segments, reason) => faults.push({ path: pointer(...base, ...segments), reason });
+  return (segments, reason) => {
+    if (faults.length < MOST_FAULTS) faults.push({ path: pointer(...base, ...segments), reason });
+  };
 }
 
 function retentionsOf(

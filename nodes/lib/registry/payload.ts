@@ -4,6 +4,7 @@ import { reasonOf } from '../errors';
 import type { FieldType, Kind } from '../point';
 import type { FieldDocument, JsonSchema } from './document';
 import type { Fault } from './fault';
+import { patternOf } from './linear-pattern';
 import { faultsOf } from './schema-faults';
 
 /** A field of the point that a payload becomes. */
@@ -54,7 +55,7 @@ export class PayloadFormat {
     this.ofFields ??= this.compileFields();
     const fits = this.ofFields(payload);
     if (fits && this.ownSchema === undefined) return NO_FAULTS;
-    const faults = fits ? [] : faultsOf(this.ofFields.errors ?? [], WORDING);
+    const faults = fits ? [] : faultsOf(this.ofFields.errors ?? [], WORDING, FAULTS_SHOWN);
     if (this.ownSchema !== undefined) addNew(faults, ownFaults(this.ownSchema, payload));
     return faults.slice(0, FAULTS_SHOWN);
   }
@@ -103,7 +104,34 @@ function newAjv(careful: boolean): Ajv2020 {
   // The fast one is for schemas made of fields, which the document's schema has checked: compiling JSON Schema's own
   // schema first, only to check them again, would hold up the first message.
   const trust = careful ? {} : { meta: false, validateSchema: false };
-  return new Ajv2020({ ...strictness, ...trust, allErrors: true, ownProperties: careful, logger: false });
+  const code = { regExp: patternEngine };
+  const ajv = new Ajv2020({ ...strictness, ...trust, code, allErrors: true, ownProperties: careful, logger: false });
+  // Ajv compares every two elements with each other.
+  ajv.removeKeyword('uniqueItems');
+  ajv.addKeyword({
+    keyword: 'uniqueItems',
+    type: 'array',
+    schemaType: 'boolean',
+    errors: false,
+    compile: (unique: boolean) => (unique ? hasNoneTwice : () => true),
+  });
+  return ajv;
+}
+
+/** How ajv makes regular expressions; `code` is for schemas compiled ahead of time, which these are not. */
+const patternEngine = Object.assign((pattern: string) => patternOf(pattern), { code: 'patternOf' });
+
+function hasNoneTwice(list: readonly unknown[]): boolean {
+  return new Set(list.map(sortedText)).size === list.length;
+}
+
+/** Equal for values that JSON Schema takes for equal: members in any order. */
+function sortedText(value: unknown): string {
+  return JSON.stringify(value, (_name, member: unknown) =>
+    typeof member === 'object' && member !== null && !Array.isArray(member)
+      ? Object.fromEntries(Object.entries(member).sort(([a], [b]) => (a < b ? -1 : 1)))
+      : member,
+  );
 }
 
 function schemaOfFields({ kind, fields, additional }: PayloadRules): JsonSchema {
@@ -130,7 +158,7 @@ function withProtocolMembers({ kind }: PayloadRules, schema: JsonSchema): JsonSc
 
 function ownFaults(validate: ValidateFunction, payload: unknown): Fault[] {
   try {
-    return validate(payload) ? [] : faultsOf(validate.errors ?? [], WORDING);
+    return validate(payload) ? [] : faultsOf(validate.errors ?? [], WORDING, FAULTS_SHOWN);
   } catch (error) {
     // A schema can refer to itself without end.
     return [{ path: '', reason: `the schema cannot be applied: ${reasonOf(error)}` }];

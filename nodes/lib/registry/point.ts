@@ -1,6 +1,6 @@
 import type { FieldValue, Point } from '../point';
 import { isBeyondLastTime } from '../protocol/timestamp';
-import { integerDigits, literalOf } from './digits';
+import { Literals, integerDigits } from './digits';
 import { pointer } from './fault';
 import type { Fault } from './fault';
 import type { FieldFormat } from './payload';
@@ -23,10 +23,11 @@ export function pointOf(match: Match, payload: Readonly<Record<string, unknown>>
   const fields: Record<string, FieldValue> = {};
   let faults: Fault[] | undefined;
   let count = 0;
+  const literals = new Literals(signedText);
   for (const format of payloadFormat.fields) {
     const value = payload[format.name];
     if (value === undefined || (format.optional && !Object.hasOwn(payload, format.name))) continue;
-    const field = fieldOf(format, value, signedText);
+    const field = fieldOf(format, value, literals);
     if (typeof field === 'string') (faults ??= []).push({ path: pointer(format.name), reason: field });
     else fields[format.name] = field;
     count += 1;
@@ -51,12 +52,12 @@ function timeOf(seconds: unknown, nanoseconds: unknown): string | undefined {
 }
 
 /** The typed value, or the reason why it cannot be stored. */
-function fieldOf(format: FieldFormat, value: unknown, signedText: string): FieldValue | string {
+function fieldOf(format: FieldFormat, value: unknown, literals: Literals): FieldValue | string {
   switch (format.type) {
     case 'float':
       return typeof value === 'number' && Number.isFinite(value) ? { type: 'float', value } : 'must be a number';
     case 'integer':
-      return integerOf(format.name, value, signedText);
+      return integerOf(format.name, value, literals);
     case 'boolean':
       return typeof value === 'boolean' ? { type: 'boolean', value } : 'must be true or false';
     case 'string':
@@ -64,11 +65,11 @@ function fieldOf(format: FieldFormat, value: unknown, signedText: string): Field
   }
 }
 
-function integerOf(name: string, value: unknown, signedText: string): FieldValue | string {
+function integerOf(name: string, value: unknown, literals: Literals): FieldValue | string {
   // Adding 0 turns -0 into 0.
   if (Number.isSafeInteger(value)) return { type: 'integer', value: (value as number) + 0 };
   if (typeof value !== 'number' || !Number.isInteger(value)) return 'must be a whole number';
-  const literal = literalOf(signedText, name);
+  const literal = literals.of(name);
   if (literal === undefined || Number(literal) !== value) {
     return 'is another number than the one that was signed, and too big to be exact';
   }

@@ -143,15 +143,18 @@ export function buildRegistry(
 
 /** Finds equal destinations. */
 class Destinations {
-  private readonly known = new Map<PayloadFormat, Destination[]>();
+  private readonly known = new Map<PayloadFormat, Map<string, Destination>>();
 
   of({ bucket, measurement, format }: TopicEntry): Destination {
-    const known = this.known.get(format) ?? [];
-    let destination = known.find((other) => other.bucket === bucket && other.measurement === measurement);
-    if (destination === undefined) {
-      destination = { bucket, measurement, format };
-      this.known.set(format, [...known, destination]);
+    let known = this.known.get(format);
+    if (known === undefined) {
+      known = new Map();
+      this.known.set(format, known);
     }
+    // No bucket's name has a slash.
+    const name = `${bucket}/${measurement}`;
+    const destination = known.get(name) ?? { bucket, measurement, format };
+    known.set(name, destination);
     return destination;
   }
 }

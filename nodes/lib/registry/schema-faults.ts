@@ -1,6 +1,10 @@
 import type { ErrorObject } from 'ajv/dist/2020';
 import { pointer } from './fault';
 import type { Fault } from './fault';
+import { shorten } from '../shorten';
+
+/** Characters of a path: whoever sends a payload names its members. */
+const LONGEST_PATH = 1000;
 
 /** Words that differ between a registry document and a payload. */
 export interface Wording {
@@ -20,10 +24,11 @@ const TYPE_NAMES: Readonly<Record<string, string>> = {
   null: 'null',
 };
 
-/** Turns what ajv found into faults: the path of the very member, and a reason in plain words. */
-export function faultsOf(errors: readonly ErrorObject[], wording: Wording): Fault[] {
+/** Turns what ajv found into faults, at most so many: the path of the very member, and a reason in plain words. */
+export function faultsOf(errors: readonly ErrorObject[], wording: Wording, most: number): Fault[] {
   const faults: Fault[] = [];
   for (const error of errors) {
+    if (faults.length >= most) break;
     // These two only say that another error, which is there as well, counts.
     if (error.keyword === 'if' || error.keyword === 'propertyNames') continue;
     faults.push({ path: pathOf(error), reason: reasonFor(error, wording) });
@@ -35,7 +40,7 @@ function pathOf(error: ErrorObject): string {
   const params = error.params as Record<string, unknown>;
   const member =
     params['missingProperty'] ?? params['additionalProperty'] ?? params['unevaluatedProperty'] ?? error.propertyName;
-  return typeof member === 'string' ? error.instancePath + pointer(member) : error.instancePath;
+  return shorten(typeof member === 'string' ? error.instancePath + pointer(member) : error.instancePath, LONGEST_PATH);
 }
 
 function reasonFor(error: ErrorObject, wording: Wording): string {

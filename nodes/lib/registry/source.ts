@@ -1,7 +1,7 @@
 import { LineCounter, isAlias, isMap, isScalar, isSeq, parseDocument } from 'yaml';
-import type { Document, Node, ParsedNode, YAMLMap, YAMLSeq } from 'yaml';
+import type { Alias, Document, Node, Pair, ParsedNode, YAMLMap, YAMLSeq } from 'yaml';
 import { reasonOf } from '../errors';
-import { pointer, segmentsOf } from './fault';
+import { MOST_FAULTS, pointer, segmentsOf } from './fault';
 import type { Fault } from './fault';
 
 /** A document as plain values, with the way back to its lines. */
@@ -17,12 +17,25 @@ const TOO_DEEP = 'the document is nested too deep';
 /** Syntax errors shown; the later ones mostly follow from the first. */
 const SYNTAX_ERRORS_SHOWN = 10;
 
+/** Characters of a document. Ten thousand topics, each with an entry of its own, have a third of that. */
+export const LONGEST_DOCUMENT = 8_388_608;
+
 /** Reads YAML or JSON text. Never throws; what cannot be read is a fault with its line. */
 export function readSource(text: string): Source | { faults: Fault[] } {
+  if (text.length > LONGEST_DOCUMENT) {
+    return { faults: [{ path: '', reason: `the document has more than ${LONGEST_DOCUMENT} characters` }] };
+  }
   const value = parseJson(text);
   if (value === undefined) return readYaml(text);
+  if (!text.trim().includes('\n')) return { value, lineOf: (path) => (path === '' ? undefined : firstLineOf(text)) };
   let locate: ((path: string) => number | undefined) | undefined;
   return { value, lineOf: (path) => (locate ??= locator(parseYaml(text)))(path) };
+}
+
+/** For JSON in one line, as programs write it: it need not be read as YAML to find a place in it. */
+function firstLineOf(text: string): number {
+  const start = text.slice(0, text.length - text.trimStart().length);
+  return start.split('\n').length;
 }
 
 /**
@@ -174,20 +187,37 @@ class YamlReader {
   }
 
   private refuse(node: Node | null, path: readonly string[], reason: string): void {
+    if (this.faults.length >= MOST_FAULTS) return;
     const offset = node?.range?.[0];
     const line = offset === undefined ? undefined : this.lines.linePos(offset).line;
     this.faults.push({ path: pointer(...path), reason, ...(line === undefined ? {} : { line }) });
   }
 }
 
+/** The way from paths to lines. Each map is searched once, however many paths lead through it. */
 function locator({ document, lines }: YamlText): (path: string) => number | undefined {
+  const members = new Map<YAMLMap, Map<string, Pair>>();
+  const memberOf = (map: YAMLMap, name: string): Pair | undefined => {
+    let found = members.get(map);
+    if (found === undefined) {
+      found = new Map(map.items.map((pair) => [isScalar(pair.key) ? String(pair.key.value) : '', pair]));
+      members.set(map, found);
+    }
+    return found.get(name);
+  };
+  const targets = new Map<string, Node | undefined>();
+  const targetOf = (alias: Alias): Node | undefined => {
+    // By name: one name for two anchors is rare, and then a line is that of the other.
+    if (!targets.has(alias.source)) targets.set(alias.source, alias.resolve(document));
+    return targets.get(alias.source);
+  };
   return (path) => {
     let offset: number | undefined;
     let node: unknown = document.contents;
     for (const segment of segmentsOf(path)) {
-      if (isAlias(node)) node = node.resolve(document);
+      if (isAlias(node)) node = targetOf(node);
       if (isMap(node)) {
-        const pair = node.items.find(({ key }) => isScalar(key) && String(key.value) === segment);
+        const pair = memberOf(node, segment);
         if (pair === undefined) break;
         offset = (pair.key as Node).range?.[0] ?? offset;
         node = pair.value;

@@ -23,6 +23,9 @@ export class DeployGate {
   // The first to ask is a node that is being made, so the flows are just being started.
   #deploying = true;
   #stopping = false;
+  /** What config nodes are still reading for the first time, and whether the deploy has ended but for that. */
+  readonly #reading = new Set<Promise<unknown>>();
+  #endsWhenRead = false;
 
   constructor(RED: NodeAPI, limit = LIMIT) {
     this.#RED = RED;
@@ -33,12 +36,14 @@ export class DeployGate {
     RED.events.on('flows:stopping', () => {
       this.#deploying = true;
       this.#stopping = true;
+      this.#endsWhenRead = false;
     });
     RED.events.on('flows:stopped', () => {
       this.#stopping = false;
     });
     RED.events.on('flows:starting', () => {
       this.#deploying = true;
+      this.#endsWhenRead = false;
     });
     RED.events.on('flows:started', () => this.#end());
     RED.events.on('runtime-event', (event: RuntimeEvent) => {
@@ -56,6 +61,20 @@ export class DeployGate {
     return this.#deploying;
   }
 
+  /**
+   * Holds messages back until something has been read as well: a registry or a device-key file, without which no message
+   * can be judged. While no deploy is going on nothing is held: whoever reads something again has the version before.
+   */
+  waitFor(reading: Promise<unknown>): void {
+    if (!this.#deploying) return;
+    this.#reading.add(reading);
+    const read = (): void => {
+      this.#reading.delete(reading);
+      if (this.#endsWhenRead) this.#end();
+    };
+    reading.then(read, read);
+  }
+
   /** The node has been deleted: it does not come back. */
   forget(node: string): void {
     const { length } = this.#held.takeOut((id) => id === node);
@@ -65,6 +84,8 @@ export class DeployGate {
   #end(): void {
     // Core does not wait for one deploy to start before it begins the next: this is the end of the one before.
     if (!this.#deploying || this.#stopping) return;
+    this.#endsWhenRead = this.#reading.size > 0;
+    if (this.#endsWhenRead) return;
     this.#deploying = false;
     this.ended.notify();
     for (const { node, message } of this.#held.takeOut((id) => Boolean(nodeOf(this.#RED, id)))) {

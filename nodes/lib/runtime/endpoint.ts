@@ -1,6 +1,5 @@
-import type { Node, NodeAPI } from 'node-red';
+import type { NodeAPI } from 'node-red';
 import { reasonOf } from '../errors';
-import { valueOf, variableIn } from './environment';
 
 type Handler = Parameters<NodeAPI['httpAdmin']['get']>[1];
 type Request = Parameters<Handler>[0];
@@ -63,34 +62,6 @@ export function textMember(body: Record<string, unknown>, name: string): string 
   const value = body[name];
   if (typeof value === 'number') return String(value);
   return typeof value === 'string' ? value : '';
-}
-
-/** What the editor sends for a password it was never told. */
-const DEPLOYED = '__PWRD__';
-
-/**
- * The secret that was typed into the dialog, or the deployed one where the dialog only shows that there is one. An
- * environment variable is replaced by its value, as a deploy does: the text `${NAME}` is no secret.
- *
- * @param node - the deployed node, if there is one
- * @throws EndpointError when the variable is not set
- */
-export function secretMember(
-  RED: NodeAPI,
-  body: Record<string, unknown>,
-  name: string,
-  node: Node | undefined,
-): string | undefined {
-  const typed = textMember(body, name);
-  const deployed = (node?.credentials as Record<string, string | undefined> | undefined)?.[name];
-  const written = typed === DEPLOYED ? (deployed ?? '') : typed;
-  const secret = valueOf(RED, node, written);
-  if (secret === undefined) throw new EndpointError('no-variable', unsetVariable(variableIn(written) ?? ''));
-  return secret === '' ? undefined : secret;
-}
-
-function unsetVariable(name: string): string {
-  return `The environment variable ${name} is not set in Node-RED. If it has just been added to the flow, deploy first`;
 }
 
 function bodyOf(request: Request): Record<string, unknown> {

@@ -2,13 +2,14 @@ import type { NodeStatus } from 'node-red';
 import { shorten } from '../shorten';
 
 /** What a node can say of itself; the colours and shapes are those the core nodes use. */
-export type StatusIntent = 'idle' | 'ok' | 'working' | 'connecting' | 'trouble' | 'misconfigured';
+export type StatusIntent = 'idle' | 'ok' | 'working' | 'connecting' | 'warning' | 'trouble' | 'misconfigured';
 
 const LOOKS: Record<StatusIntent, Pick<NodeStatus, 'fill' | 'shape'>> = {
   idle: { fill: 'grey', shape: 'ring' },
   ok: { fill: 'green', shape: 'dot' },
   working: { fill: 'blue', shape: 'dot' },
   connecting: { fill: 'yellow', shape: 'ring' },
+  warning: { fill: 'yellow', shape: 'dot' },
   trouble: { fill: 'red', shape: 'ring' },
   misconfigured: { fill: 'red', shape: 'dot' },
 };

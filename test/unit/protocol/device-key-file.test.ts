@@ -36,8 +36,40 @@ test('JSON is YAML', () => {
   ]);
 });
 
-test.each(['', '\n', '# nobody yet\n'])('no devices: %j', (file) => {
+test.each(['{}', '# nobody yet\n{}\n'])('no devices: %j', (file) => {
   expect(parseDeviceKeyFile(file, 'text').size).toBe(0);
+});
+
+test.each(['', '\n', '# hall/d2: null\n', '---\n', 'null'])(
+  'a file without content, as one is that was cut off, revokes nobody and is a fault: %j',
+  (file) => {
+    expect(() => parseDeviceKeyFile(file, 'text')).toThrow('it is empty: {} says that no device has a key of its own');
+  },
+);
+
+test('plain lines are read without a YAML parser, and mean the same', () => {
+  const lines = ['# all', 'hall/d1: aGVsbG8=', 'd2: null # stolen', 'd3:   ~', '_d4: x', '', '0012: 0x10', 'd.5: Null'];
+  const quotedToo = [...lines, '"d6": "y"'];
+  const expected = [
+    ['hall/d1', 'aGVsbG8='],
+    ['d2', null],
+    ['d3', null],
+    ['_d4', 'x'],
+    ['0012', '0x10'],
+    ['d.5', null],
+  ];
+  expect([...parseDeviceKeyFile(quotedToo.join('\n'), 'text')]).toEqual([...expected, ['d6', 'y']]);
+  const plain = lines.filter((line) => !line.includes('~'));
+  expect([...parseDeviceKeyFile(plain.join('\r\n'), 'text')]).toEqual(expected.filter(([id]) => id !== 'd3'));
+});
+
+test('a hundred thousand devices, and one of them twice', () => {
+  const lines = Array.from({ length: 100_000 }, (_, index) => `site/d${index}: secret-of-${index}`);
+  expect(parseDeviceKeyFile(lines.join('\n'), 'text').size).toBe(100_000);
+  expect(() => parseDeviceKeyFile([...lines, 'site/d7: x'].join('\n'), 'text')).toThrow(
+    'line 100001: the device is there twice',
+  );
+  expect(() => parseDeviceKeyFile([...lines, '"quoted": x'].join('\n'), 'text')).toThrow(/without quotes/);
 });
 
 test.each([

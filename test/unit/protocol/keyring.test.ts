@@ -1,6 +1,10 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { Keyring, type KeyringOptions, type KeysOrMissing } from '../../../nodes/iot-keyring/keyring';
+import { EXAMPLE_SECRET, weakDevices, weaknessOf } from '../../../nodes/iot-keyring/weakness';
 import { deriveDeviceKey } from '../../../nodes/lib/protocol/key';
+import { withoutFinalLineBreak } from '../../../nodes/lib/secret-text';
 
 const SHARED = { mode: 'shared', encoding: 'text', secret: 'new' } as const;
 const MASTER = { ...SHARED, mode: 'master' } as const;
@@ -152,6 +156,48 @@ test('however many devices there are, their keys stay right', () => {
   }
   expect(keysOf(keyring.keysFor('0'))).toEqual({ current: derived('new', '0') });
   expect(keysOf(keyring.keysFor('139999'))).toEqual({ current: derived('new', '139999') });
+});
+
+test.each([
+  [{ mode: 'masters' }, /neither a master nor shared/],
+  [{ encoding: 'latin1' }, /how the secret is written is not known/],
+])('what is imported and unknown is a fault: %j', (options, reason) => {
+  expect(() => new Keyring({ ...SHARED, ...options } as unknown as KeyringOptions)).toThrow(reason);
+});
+
+describe('weak secrets', () => {
+  test.each([
+    ['a', 'text', 'short'],
+    ['fifteen bytes..', 'text', 'short'],
+    ['sixteen bytes...', 'text', undefined],
+    ['AA==', 'base64', 'short'],
+    ['00'.repeat(16), 'hex', undefined],
+    [EXAMPLE_SECRET, 'text', 'example'],
+    [Buffer.from(EXAMPLE_SECRET).toString('base64'), 'base64', 'example'],
+  ] as const)('%s written as %s: %s', (secret, encoding, weakness) => {
+    expect(weaknessOf(secret, encoding)).toBe(weakness);
+  });
+
+  test('the example secret is the one that the examples have', () => {
+    const example = readFileSync(
+      join(__dirname, '../../../examples/02 - Verify the signature of messages.json'),
+      'utf8',
+    );
+    expect(example).toContain(`"secret": ${JSON.stringify(EXAMPLE_SECRET)}`);
+  });
+
+  test('devices with weak secrets of their own are counted; revoked ones have none', () => {
+    expect(weakDevices(['short', null, 'a secret that is long enough', EXAMPLE_SECRET], 'text')).toBe(2);
+  });
+});
+
+test.each([
+  ['secret\n', 'secret'],
+  ['secret\r\n', 'secret'],
+  ['secret\n\n', 'secret\n'],
+  ['sec\nret', 'sec\nret'],
+])('one line break at the end of %j is left out', (written, meant) => {
+  expect(withoutFinalLineBreak(written)).toBe(meant);
 });
 
 describe('faults name the secret and never show it', () => {

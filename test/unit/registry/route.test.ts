@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { integerDigits, literalOf } from '../../../nodes/lib/registry/digits';
+import { Literals, integerDigits } from '../../../nodes/lib/registry/digits';
 import { route } from '../../../nodes/registry-route/route';
 import type { Route } from '../../../nodes/registry-route/route';
 import { EXAMPLE } from './example';
@@ -187,9 +187,9 @@ describe('integers', () => {
 
   it('finds digits whatever stands around them', () => {
     const text = ' { "a" : {"n":1}, "b":[{"n":2}], "c":"\\"n\\":3", "\\u006e" :\n 12345678901234567890 }';
-    expect(literalOf(text, 'n')).toBe('12345678901234567890');
-    expect(literalOf('{"n":"5"}', 'n')).toBeUndefined();
-    expect(literalOf('{"n"', 'n')).toBeUndefined();
+    expect(new Literals(text).of('n')).toBe('12345678901234567890');
+    expect(new Literals('{"n":"5"}').of('n')).toBeUndefined();
+    expect(new Literals('{"n"').of('n')).toBeUndefined();
   });
 
   it('reads numbers exactly', () => {

@@ -92,6 +92,6 @@ describe('MessageNode', () => {
     );
     receive({ topic: 't', payload: 'x', received: 'x' });
     expect(sent).toEqual([]);
-    expect(warnings).toEqual(['malformed: no JSON (topic t)']);
+    expect(warnings).toEqual(['malformed: no JSON (topic "t")']);
   });
 });
