@@ -25,8 +25,13 @@ const PATTERN_REASONS: Readonly<Record<string, string>> = {
   tagValue: 'cannot be stored as a tag: not empty, no line breaks, no "\\" at the end',
 };
 
+/** Values of a document, all of whose errors can be found in some milliseconds. */
+const SMALL = 2000;
+
 interface DocumentSchema {
-  validate: ValidateFunction;
+  /** Ends with the first error. */
+  first: ValidateFunction;
+  all: ValidateFunction;
   fieldName: RegExp;
 }
 
@@ -39,7 +44,47 @@ export function isFieldName(name: string): boolean {
 
 /** Checks a document against the published JSON Schema. */
 export function documentFaults(document: unknown): Fault[] {
-  const { validate } = documentSchema();
+  const { first, all } = documentSchema();
+  if (first(document)) return [];
+  if (isSmall(document)) return faultsOfErrors(all, document);
+  // Ajv copies all errors so far for each further one: a large document is judged topic by topic.
+  const faults = new Map<string, Fault>();
+  for (const part of partsOf(document)) {
+    for (const fault of faultsOfErrors(isSmall(part) ? all : first, part))
+      faults.set(`${fault.path} ${fault.reason}`, fault);
+    if (faults.size >= MOST_FAULTS) break;
+  }
+  return faults.size > 0 ? [...faults.values()].slice(0, MOST_FAULTS) : faultsOfErrors(first, document);
+}
+
+/** The document with each of its topics alone. */
+function* partsOf(document: unknown): Generator {
+  const { topics } = Object(document) as Record<string, unknown>;
+  if (typeof topics !== 'object' || topics === null || Array.isArray(topics)) {
+    yield document;
+    return;
+  }
+  const rest = document as Record<string, unknown>;
+  yield { ...rest, topics: {} };
+  for (const [filter, topic] of Object.entries(topics)) yield { ...rest, topics: { [filter]: topic as unknown } };
+}
+
+/** Whether a document has so few values that all its errors can be asked for. */
+function isSmall(document: unknown): boolean {
+  let left = SMALL;
+  const due = [document];
+  for (let value = due.pop(); due.length > 0 || value !== undefined; value = due.pop()) {
+    left -= 1;
+    if (left < 0) return false;
+    if (typeof value !== 'object' || value === null) continue;
+    const members: unknown[] = Object.values(value);
+    if (members.length > left) return false;
+    for (const member of members) due.push(member);
+  }
+  return true;
+}
+
+function faultsOfErrors(validate: ValidateFunction, document: unknown): Fault[] {
   if (validate(document)) return [];
   const errors = validate.errors ?? [];
   const faults: Fault[] = [];
@@ -70,7 +115,9 @@ function isTemplatePath(error: ErrorObject): boolean {
 function documentSchema(): DocumentSchema {
   if (loaded !== undefined) return loaded;
   const schema = JSON.parse(readFileSync(SCHEMA_FILE, 'utf8')) as { $defs: { fieldName: { pattern: string } } };
-  const ajv = new Ajv2020({ allErrors: true, ownProperties: true, strictTypes: false, strictRequired: false });
-  loaded = { validate: ajv.compile(schema), fieldName: new RegExp(schema.$defs.fieldName.pattern, 'u') };
+  const options = { ownProperties: true, strictTypes: false, strictRequired: false };
+  const first = new Ajv2020(options).compile(schema);
+  const all = new Ajv2020({ ...options, allErrors: true }).compile(schema);
+  loaded = { first, all, fieldName: new RegExp(schema.$defs.fieldName.pattern, 'u') };
   return loaded;
 }
