@@ -6,7 +6,7 @@ import { backupDirectory, resultsFile } from './flow.mjs';
 import { press } from './node-red.mjs';
 import { waitFor } from './wait.mjs';
 
-const PATIENCE_SECONDS = 60;
+const PATIENCE_SECONDS = 180;
 
 /** Takes the copies of an earlier run away, which may be of another InfluxDB. */
 export function removeCopies() {

@@ -107,19 +107,27 @@ async function checkAverages({ influxdb, devices }) {
  * The copies are counted, and their sums checked, by what the files hold: of each bucket what devices have sent, as
  * a device may fall silent meanwhile, and that is a row too.
  */
-async function checkBackup({ influxdb, nodeRed, buttons }) {
+async function checkBackup({ influxdb, nodeRed, buttons, devices }) {
   const lines = [];
-  await command(nodeRed, buttons.backup);
+  const result = await command(nodeRed, buttons.backup);
+  lines.push(['backup', 'good', result?.ok ? 'good' : JSON.stringify(result)]);
   for (const kind of [READING, ALARM]) {
+    let inAll = 0;
     for (const { day, points, lines: copied, isIntact } of copiesOf(kind.bucket)) {
       const since = Date.parse(day);
       const stored = await rows(influxdb, kind, { since, until: since + DAY_MILLISECONDS });
-      lines.push([`copied of ${kind.bucket}, ${day}`, stored, copied.filter((line) => isOf(kind, line)).length]);
+      const ofKind = copied.filter((line) => isOf(kind, line)).length;
+      inAll += ofKind;
+      lines.push([`copied of ${kind.bucket}, ${day}`, stored, ofKind]);
       lines.push(['its manifest', copied.length, isIntact ? points : 'damaged']);
     }
+    // Nothing compared with nothing would agree too.
+    const sent = await rows(influxdb, kind, { since: devices.startedAt });
+    lines.push([`points in copies of ${kind.bucket}`, 'enough', inAll > 0 && inAll >= sent ? 'enough' : inAll]);
   }
   const verdict = await command(nodeRed, buttons.verify);
-  return [...lines, ['proof of the copies', 'good', verdict?.ok ? 'good' : JSON.stringify(verdict)]];
+  const proof = verdict?.ok && verdict.points > 0 ? 'good' : JSON.stringify(verdict);
+  return [...lines, ['proof of the copies', 'good', proof]];
 }
 
 /** Whether a line of line protocol has the field of a kind; nothing in the demo's strings looks like one. */

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { data, folder, project } from './folder.mjs';
-import { withActions, withOperations } from './operations.mjs';
+import { withOperations } from './operations.mjs';
 
 const PIPELINE = '01 - Store signed sensor messages in InfluxDB';
 const REGISTRY = '05 - Make InfluxDB match the registry';
@@ -21,18 +21,16 @@ const only = (nodes, type) => nodes.find((node) => node.type === type);
 
 /**
  * The flows of the import menu that the demo runs: the pipeline, with alarms and actions added to it, and what keeps
- * InfluxDB in order beside it. All use the pipeline's InfluxDB, and the registry that also says what to aggregate.
+ * InfluxDB in order beside it. All share the registry, the key, the broker and the InfluxDB.
  */
 export function readExamples() {
   const pipeline = withOperations(read(PIPELINE));
   const backup = read(BACKUP);
-  const aggregates = read(AGGREGATES);
-  const document = withActions(only(aggregates, 'iot-registry').document);
-  const others = [read(REGISTRY), aggregates, backup].flatMap((nodes) => besides(pipeline, nodes));
-  const nodes = [...pipeline, ...others].map((node) => (node.type === 'iot-registry' ? { ...node, document } : node));
+  const nodes = [...pipeline];
+  for (const example of [read(REGISTRY), read(AGGREGATES), backup]) nodes.push(...besides(nodes, example));
   return {
     nodes,
-    registryDocument: document,
+    registryDocument: only(nodes, 'iot-registry').document,
     masterSecret: only(nodes, 'iot-keyring').credentials.secret,
     /** Ids of the buttons that are pressed here, as a person would. */
     buttons: { backup: buttonOf(backup, 'backup'), verify: buttonOf(backup, 'verify') },
@@ -41,21 +39,11 @@ export function readExamples() {
 
 const buttonOf = (nodes, payload) => nodes.find((node) => node.type === 'inject' && node.payload === payload).id;
 
-/** The nodes of another example, with the registry and the server of the pipeline; nothing starts by itself. */
-function besides(pipeline, nodes) {
-  const shared = ['iot-registry', 'influx-server'];
-  const substitutes = new Map(shared.map((type) => [only(nodes, type).id, only(pipeline, type).id]));
-  return nodes
-    .filter((node) => !shared.includes(node.type))
-    .map((node) => {
-      if (node.type === 'inject') return { ...node, once: false, repeat: '' };
-      const { registry, server } = node;
-      return {
-        ...node,
-        ...(registry && { registry: substitutes.get(registry) }),
-        ...(server && { server: substitutes.get(server) }),
-      };
-    });
+/** The nodes of another example that are not there yet; nothing starts by itself. */
+function besides(nodes, example) {
+  return example
+    .filter(({ id }) => !nodes.some((node) => node.id === id))
+    .map((node) => (node.type === 'inject' ? { ...node, once: false, repeat: '' } : node));
 }
 
 /** The examples with the broker and the InfluxDB of this run put in. */
@@ -65,8 +53,7 @@ export function demoFlow(nodes, { brokerPort, influxdb }) {
     if (node.type === 'influx-server') return { ...node, ...serverOptions(influxdb) };
     if (node.type === 'influx-backup') return withResultsFile(node);
     // Into the log too, where it can be looked up after the demo has ended.
-    if (node.type === 'debug' && node.complete === 'error') return { ...node, console: true };
-    return node.type === 'http request' ? { ...node, ...requestOptions(node, influxdb) } : node;
+    return node.type === 'debug' && node.complete === 'error' ? { ...node, console: true } : node;
   });
   return [...flow, resultsNode(nodes)];
 }
@@ -98,10 +85,4 @@ function resultsNode(nodes) {
 // The folder of its copies is named after it.
 function serverOptions({ version, url, organization, database, credentials }) {
   return { name: `InfluxDB-${version}.x`, serverVersion: version, url, organization, database, credentials };
-}
-
-/** The row that shows averages speaks to an InfluxDB 1.x that asks for no password. */
-function requestOptions(node, { version, url, database, credentials }) {
-  const path = node.url.replace(/^https?:\/\/[^/]+/, '').replace(/\bdb=\w+/, `db=${database}`);
-  return { url: url + path, d: version !== '1' || Boolean(credentials.username) };
 }

@@ -3,21 +3,6 @@ const DEVICE = 'cellar/heater';
 /** Where the valve gets its actions. */
 export const VALVE = { device: DEVICE, topic: `actions/${DEVICE}/valve` };
 
-const ACTIONS = `  actions/{site}/{device}/valve:
-    kind: action
-    device: "{site}/{device}"
-    bucket: events
-    measurement: actions
-    tags: { site: "{site}", device: "{device}", action: valve }
-    fields:
-      id:       { type: string }
-      position: { type: float, minimum: 0, maximum: 100, unit: "%" }
-    acknowledge: { topic: "actions/{site}/{device}/valve/ack", within: 2s }
-`;
-
-/** The registry document with the valve's topic. */
-export const withActions = (document) => document + ACTIONS;
-
 /** Names of this run alone: what an earlier one that was killed has left in the store must not be counted. */
 const run = `${process.pid}${Date.now().toString(36)}`;
 const name = (what) => `demo-${what}-${run}`;

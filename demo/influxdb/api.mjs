@@ -24,8 +24,15 @@ function authorization({ version, credentials }) {
   return { authorization: `Basic ${pair}` };
 }
 
-/** Runs InfluxQL, which all three versions understand. Throws with the server's own words. */
+/**
+ * The rows of an answer in InfluxQL, which all three versions understand: objects by column. Throws with the server's own
+ * words.
+ */
 async function query(server, text, database = server.database) {
+  return server.version === '3' ? queryVersion3(server, text, database) : queryVersion1And2(server, text, database);
+}
+
+async function queryVersion1And2(server, text, database) {
   const answer = await request(server, '/query', {
     method: 'POST',
     headers: authorization(server),
@@ -34,7 +41,17 @@ async function query(server, text, database = server.database) {
   if (!answer.ok) throw refused(server, `run ${text}`, answer);
   const [result] = JSON.parse(answer.text).results;
   if (result.error) throw new Failure(`InfluxDB says to ${text}: ${result.error}`);
-  return result.series ?? [];
+  const [{ columns, values = [] } = { columns: [] }] = result.series ?? [];
+  return values.map((row) => Object.fromEntries(columns.map((name, index) => [name, row[index]])));
+}
+
+async function queryVersion3(server, text, database) {
+  const headers = { ...authorization(server), 'content-type': 'application/json' };
+  const body = JSON.stringify({ db: database, q: text, format: 'jsonl' });
+  const answer = await request(server, '/api/v3/query_influxql', { method: 'POST', headers, body });
+  if (!answer.ok) throw refused(server, `run ${text}`, answer);
+  const lines = answer.text.split('\n').filter(Boolean);
+  return lines.map((line) => JSON.parse(line));
 }
 
 // A bucket of the registry is a retention policy in 1.x, a bucket in 2.x, a database in 3.x.
@@ -47,8 +64,8 @@ export async function countRows(server, { bucket, measurement, field, since, unt
   const from = table(server, bucket, measurement);
   const end = until === undefined ? '' : ` AND time < ${until}ms`;
   const text = `SELECT count(${quoted(field)}) FROM ${from} WHERE time >= ${since}ms${end}`;
-  const [series] = await query(server, text, databaseOf(server, bucket));
-  return series?.values[0]?.[1] ?? 0;
+  const [row] = await query(server, text, databaseOf(server, bucket));
+  return row?.count ?? 0;
 }
 
 /** The rows of one device in the minute that begins at `minute` (seconds): a list of objects with the given fields. */
@@ -56,9 +73,7 @@ export async function rowsOfMinute(server, { bucket, measurement, fields, device
   const text =
     `SELECT ${fields.map(quoted).join(', ')} FROM ${table(server, bucket, measurement)} ` +
     `WHERE "device" = '${device}' AND time >= ${minute}s AND time < ${minute + 60}s`;
-  const [series] = await query(server, text, databaseOf(server, bucket));
-  const rows = series?.values ?? [];
-  return rows.map((row) => Object.fromEntries(fields.map((field, index) => [field, row[index + 1]])));
+  return query(server, text, databaseOf(server, bucket));
 }
 
 /** A command that shows the latest rows of a measurement; a token stays in the environment. */
@@ -69,7 +84,8 @@ export function showCommand(server, bucket, measurement) {
     3: '-H "Authorization: Bearer $INFLUX_TOKEN" ',
   }[server.version];
   const text = `SELECT * FROM ${table(server, bucket, measurement)} ORDER BY time DESC LIMIT 5`;
-  return `curl -s ${header}-G ${server.url}/query -d db=${databaseOf(server, bucket)} --data-urlencode 'q=${text}'`;
+  const path = server.version === '3' ? '/api/v3/query_influxql -d format=pretty' : '/query';
+  return `curl -s ${header}-G ${server.url}${path} -d db=${databaseOf(server, bucket)} --data-urlencode 'q=${text}'`;
 }
 
 /** How long a bucket keeps its points, in seconds, as InfluxDB itself says; undefined if there is no such bucket. */
@@ -83,10 +99,13 @@ const DATABASES = 'SELECT database_name, retention_period_ns FROM system.databas
 
 const readRetention = {
   async 1(server, bucket) {
-    const [policies] = await query(server, `SHOW RETENTION POLICIES ON ${quoted(server.database)}`);
-    const found = policies.values.find(([name]) => name === bucket);
+    const policies = await query(server, `SHOW RETENTION POLICIES ON ${quoted(server.database)}`);
+    const found = policies.find(({ name }) => name === bucket);
     if (!found) return undefined;
-    return [...found[1].matchAll(/(\d+)([hms])/g)].reduce((sum, [, number, unit]) => sum + number * SECONDS[unit], 0);
+    return [...found.duration.matchAll(/(\d+)([hms])/g)].reduce(
+      (sum, [, number, unit]) => sum + number * SECONDS[unit],
+      0,
+    );
   },
 
   async 2(server, bucket) {

@@ -29,7 +29,8 @@ export async function startInfluxDB(children) {
 Or name one that runs already:
 
   INFLUX_URL=http://localhost:8086 npm start                                  InfluxDB 1.x
-  INFLUX_URL=http://localhost:8086 INFLUX_ORG=… INFLUX_TOKEN=… npm start      InfluxDB 2.x`);
+  INFLUX_URL=http://localhost:8086 INFLUX_ORG=… INFLUX_TOKEN=… npm start      InfluxDB 2.x
+  INFLUX_URL=http://localhost:8181 INFLUX_TOKEN=… npm start                   InfluxDB 3.x`);
 }
 
 function howToInstall() {

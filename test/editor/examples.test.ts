@@ -57,4 +57,26 @@ describe.each(LOOKS)('Node-RED $runtime, $scheme', ({ runtime, scheme }) => {
     }
     await editor.close();
   });
+
+  test('examples that are imported one after the other share their config nodes', async () => {
+    const nodeRed = await startNodeRed({ runtime, settings: { editorTheme: EDITOR_THEME } });
+    const editor = await openEditor(nodeRed.url, scheme);
+    const chosen = examples.filter((path) => /^(?:01|06|10) - /.test(path.at(-1) ?? '') && path.length === 1);
+    expect(chosen).toHaveLength(3);
+    for (const [index, path] of chosen.entries()) {
+      const tabs = async () => (await editor.flow()).filter(({ type }) => type === 'tab').length;
+      const before = await tabs();
+      await importExample(editor, path);
+      if (index > 0) await editor.page.getByRole('button', { name: 'Import copy' }).click();
+      await until(`${path.join('/')} is imported`, tabs, (count) => count > before);
+    }
+    await editor.deploy();
+    expect(await editor.invalidNodes()).toEqual([]);
+    const flow = await editor.flow();
+    for (const type of ['iot-registry', 'iot-keyring', 'influx-server', 'mqtt-broker']) {
+      const shared = flow.filter((node) => node.type === type);
+      expect(shared, type).toHaveLength(1);
+    }
+    await editor.close();
+  });
 });

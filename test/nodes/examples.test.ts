@@ -1,19 +1,22 @@
 // The examples do what their comments say.
 import { readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { startCollector, type CollectedMessage, type Collector } from '../support/collector';
-import { startInfluxd } from '../support/influxd';
+import { targetKinds, type Target } from '../support/facade/targets';
+import { startInfluxd, type Influxd } from '../support/influxd';
 import { deviceKey, nowNanoseconds, sign, signedTime } from '../support/messages';
 import { startMosquitto, type Mosquitto } from '../support/mosquitto';
 import { packageRoot, startNodeRed, type FlowNode, type NodeRed } from '../support/node-red';
 import { startPublisher } from '../support/publisher';
+import { tempDirectory } from '../support/temp';
 import { until } from '../support/until';
 
 const folder = join(packageRoot, 'examples');
 
 interface RunningExample {
   nodeRed: NodeRed;
+  influxd: Influxd;
   broker: Mosquitto;
   /** Starts Node-RED again, and waits until the flow has subscribed. */
   restart: () => Promise<void>;
@@ -24,10 +27,28 @@ interface RunningExample {
   collector: Collector;
 }
 
-/** An example with its debug nodes watched, against servers of the test. `change`: by the names of nodes. */
-async function runExample(number: string, change: Record<string, object> = {}): Promise<RunningExample> {
-  const file = readdirSync(folder).find((name) => name.startsWith(`${number} - `)) ?? '';
-  const nodes = JSON.parse(readFileSync(join(folder, file), 'utf8')) as FlowNode[];
+interface RunOptions {
+  /** Options by the names of nodes. */
+  change?: Record<string, object>;
+  /** What the dialog of the server says; default: a 1.x of the test. */
+  server?: object;
+}
+
+/** Examples as they are after their import: what they share is there once. */
+function readExamples(numbers: readonly string[]): FlowNode[] {
+  const files = numbers.map((number) => readdirSync(folder).find((name) => name.startsWith(`${number} - `)) ?? '');
+  const nodes = files.flatMap((file) => JSON.parse(readFileSync(join(folder, file), 'utf8')) as FlowNode[]);
+  return [...new Map(nodes.map((node) => [node.id, node])).values()];
+}
+
+function runExample(number: string, change: Record<string, object> = {}): Promise<RunningExample> {
+  return runExamples([number], { change });
+}
+
+/** Examples with their debug nodes watched, against servers of the test. */
+async function runExamples(numbers: readonly string[], options: RunOptions = {}): Promise<RunningExample> {
+  const { change = {}, server } = options;
+  const nodes = readExamples(numbers);
   const [broker, influxd, collector] = await Promise.all([startMosquitto(), startInfluxd(), startCollector()]);
   const flow = nodes.map((node): FlowNode => {
     const name = String(node['name']);
@@ -37,9 +58,9 @@ async function runExample(number: string, change: Record<string, object> = {}): 
       case 'mqtt-broker':
         return { ...node, broker: '127.0.0.1', port: String(broker.port) };
       case 'influx-server':
-        return { ...node, url: influxd.url };
-      case 'http request':
-        return { ...node, url: `${influxd.url}/query` };
+        return { ...node, ...(server ?? { url: influxd.url }) };
+      case 'influx-backup':
+        return { ...node, directory: tempDirectory('copies') };
       default:
         return { ...node, ...change[name] };
     }
@@ -52,6 +73,7 @@ async function runExample(number: string, change: Record<string, object> = {}): 
   await subscribed();
   return {
     nodeRed,
+    influxd,
     broker,
     async restart() {
       const mark = broker.mark();
@@ -160,18 +182,78 @@ test('09: an operator is told of an alarm once, acknowledges it, and hears that 
 });
 
 test('10: the log has every step of an action', async () => {
-  const { click, shown } = await runExample('10');
+  const { click, shown, influxd } = await runExample('10');
   await click('Open');
   await shown('Acknowledged');
   await click('150 %');
   const [failed] = await shown('Failed');
   expect(failed?.['rejected']).toMatchObject({ code: 'invalid-payload' });
-  const steps = async (): Promise<unknown[]> => {
-    const before = (await shown('Newest first', 0)).length;
-    await click('The log');
-    const rows = (await shown('Newest first', before + 1)).at(-1)?.['payload'] as { step: string }[];
+  const steps = async (): Promise<(string | undefined)[]> => {
+    const rows = await influxd.query('SELECT "step", "id" FROM "iot"."events"."actions" ORDER BY time DESC');
     return rows.map(({ step }) => step);
   };
   await until('all steps are logged', steps, (seen) => seen.length === 4);
   expect(await steps()).toEqual(['acknowledged', 'published', 'sent', 'created']);
+});
+
+test('03: each message leaves by the output of its kind', async () => {
+  const { click, shown } = await runExample('03');
+  for (const [button, output] of [
+    ...([['A sensor reading', 'Sensor'] as const, ['An alarm', 'Alarm'], ['An action', 'Action']] as const),
+    ...([
+      ['A temperature that is text', 'Not as registered'] as const,
+      ['A topic nobody registered', 'Not verified'],
+    ] as const),
+  ]) {
+    await click(button);
+    expect(await shown(output), button).toHaveLength(1);
+  }
+});
+
+test('02: what is signed by its device just now is verified', async () => {
+  const { click, shown } = await runExample('02');
+  await click('Signed just now');
+  for (const button of ['Signed two days ago', 'Signed with another key', 'Not a signed message']) await click(button);
+  expect(await shown('Verified')).toHaveLength(1);
+  const rejected = await shown('Rejected', 3);
+  expect(rejected.map((message) => (message['rejected'] as { code: string }).code).sort()).toEqual([
+    'bad-signature',
+    'malformed',
+    'stale',
+  ]);
+});
+
+describe.each(targetKinds())('the examples on $name', ({ version, start }) => {
+  let target: Target;
+
+  beforeAll(async () => {
+    target = await start();
+  });
+
+  afterAll(async () => {
+    await target.cleanUp('raw', 'averages', 'events');
+    target.assertHonest();
+  });
+
+  /** What the dialog of the server says: all that an operator has to set. */
+  function dialog(): object {
+    const { url, organization = '', database = '', token, username, password } = target.options;
+    return { url, serverVersion: version, organization, database, credentials: { token, username, password } };
+  }
+
+  test('make the buckets, and write, aggregate, back up and log there', async () => {
+    const { click, shown, collector } = await runExamples(['04', '06', '07', '10'], { server: dialog() });
+    await shown('Buckets');
+    await click('A point');
+    expect(await shown('Written')).not.toEqual([]);
+    await click('A reading of ten minutes ago');
+    await shown('Windows computed');
+    await click('Open');
+    await shown('Acknowledged');
+    await click('Back up now');
+    // A year of days is looked at, each once.
+    const [result] = await collector.waitFor('Result', 1, 120_000);
+    expect(result?.['payload']).toMatchObject({ ok: true });
+    expect(collector.messages('Error')).toEqual([]);
+  });
 });

@@ -349,6 +349,14 @@ describe('provisioning of 2.x, façade', () => {
     expect(failure).toContain(`Changed before or beside it: "${other}"`);
   });
 
+  test('a bucket that somebody else makes at the same moment is no fault', async () => {
+    const buckets = wanted({ [uniqueName()]: DAY, [uniqueName()]: DAY });
+    const provisioners = Array.from({ length: 4 }, () => as('test-token'));
+    const plan = await as('test-token').plan(buckets);
+    const reports = await Promise.all(provisioners.map((each) => each.apply(plan, { allowShorten: false })));
+    expect(reports.map(({ failure }) => failure)).toEqual(reports.map(() => undefined));
+  });
+
   test('a mapping by which InfluxQL would read another bucket is told, and is not for the node to remove', async () => {
     const [mapped, other] = [uniqueName(), uniqueName()];
     await facade.createBucket(mapped, DAY);

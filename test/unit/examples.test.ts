@@ -19,23 +19,15 @@ const folder = join(__dirname, '../../examples');
 const files = readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter((file) => file.endsWith('.json'));
 const read = (file: string): ExampleNode[] => JSON.parse(readFileSync(join(folder, file), 'utf8')) as ExampleNode[];
 
-const CORE = [
-  'tab',
-  'comment',
-  'inject',
-  'debug',
-  'catch',
-  'function',
-  'http request',
-  'mqtt in',
-  'mqtt out',
-  'mqtt-broker',
-];
+const CORE = ['tab', 'comment', 'inject', 'debug', 'catch', 'function', 'mqtt in', 'mqtt out', 'mqtt-broker'];
 const OURS = [
   ...['iot-registry', 'iot-keyring', 'influx-server', 'hmac-verify', 'registry-route', 'influx-write'],
   ...['influx-provision', 'influx-aggregate', 'influx-backup'],
   ...['alarm-state', 'iot-sign-publish'],
 ];
+
+/** Whoever imports two examples is to have one of each, not two queues for one InfluxDB. */
+const SHARED = ['iot-registry', 'iot-keyring', 'influx-server', 'mqtt-broker'];
 
 describe('examples', () => {
   it('show every node', () => {
@@ -43,9 +35,15 @@ describe('examples', () => {
     expect(OURS.filter((type) => !types.has(type))).toEqual([]);
   });
 
-  it('have ids of their own, so that all can be imported side by side', () => {
-    const ids = files.flatMap(read).map((node) => node.id);
+  it('have ids of their own, but for the config nodes, so that all can be imported side by side', () => {
+    const ids = files.flatMap(read).flatMap((node) => (SHARED.includes(node.type) ? [] : [node.id]));
     expect(new Set(ids).size).toBe(ids.length);
+  });
+
+  it.each(SHARED)('share one %s', (type) => {
+    const nodes = files.flatMap(read).filter((node) => node.type === type);
+    expect(nodes.length).toBeGreaterThan(1);
+    for (const node of nodes) expect(node).toEqual(nodes[0]);
   });
 
   describe.each(files)('%s', (file) => {

@@ -37,6 +37,10 @@ function foundOf({ id, name, retentionRules }: Bucket): FoundBucket {
   return { id, name, retention: everySeconds, ...(shard !== undefined && { shard }) };
 }
 
+function isTaken(answer: Answer): boolean {
+  return answer.status === 422 && /already exists|not unique/.test(wordsOf(answer));
+}
+
 export class Buckets implements BucketKeeper {
   readonly #transport: Transport;
   readonly #organization: string;
@@ -83,7 +87,10 @@ export class Buckets implements BucketKeeper {
   async create(name: string, retention: Retention): Promise<void> {
     const orgID = await this.#idOfOrganization();
     const answer = await askJson(this.#transport, 'POST', PATH, { orgID, name, retentionRules: rulesOf(retention) });
-    if (answer.status !== 201) throw this.#refusal(answer);
+    if (answer.status === 201) return;
+    // Somebody else has made it since it was looked for; what that is will be looked at.
+    if (isTaken(answer) && (await this.#named(name)) !== 'hidden') return;
+    throw this.#refusal(answer);
   }
 
   async change({ id = '' }: FoundBucket, retention: Retention): Promise<void> {
@@ -174,7 +181,7 @@ export class Buckets implements BucketKeeper {
         }
         break;
       case 422:
-        if (/already exists|not unique/.test(words)) return this.#hidden(` (${words})`);
+        if (isTaken(answer)) return this.#hidden(` (${words})`);
         break;
     }
     if (!jsonOf(answer)) return unexpectedAnswer(answer, this.#transport.host);

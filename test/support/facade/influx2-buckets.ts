@@ -56,8 +56,9 @@ export class BucketStore {
 
   async create(organization: Organization, name: string, retention: number, shard: number): Promise<Bucket> {
     const bucket = { id: newId(), organization, name, retention, shard, createdAt: new Date().toISOString() };
-    await this.#backend.createPolicy(bucket.id, retention, shard);
+    // First of all, so that of two requests for one name the second is refused.
     this.#buckets.push(bucket);
+    await this.#backend.createPolicy(bucket.id, retention, shard);
     return bucket;
   }
 
