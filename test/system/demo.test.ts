@@ -55,6 +55,8 @@ async function expectCheckPasses(variables: NodeJS.ProcessEnv = {}): Promise<voi
   }
   expect(child.output()).toMatch(/^averages of minute 2 +right +right {2}ok$/m);
   expect(child.output()).toMatch(/^proof of the copies +good +good {2}ok$/m);
+  // There are copies, and points in them.
+  expect(child.output()).toMatch(/^copied of raw, [0-9-]+ +[1-9]\d* +[1-9]\d* {2}ok$/m);
   expect(await leftIn(folder)).toEqual([]);
 }
 
