@@ -12,6 +12,7 @@ import { pointOf } from '../lib/registry/point';
 import type { Match, Registry } from '../lib/registry/registry';
 import { quoted } from '../lib/shorten';
 import { answerOf } from './answer-topics';
+import { signedAt, type GivenTime } from './given-time';
 import { topicFault } from './topic-fault';
 
 /** Why nothing is signed. */
@@ -36,6 +37,8 @@ export interface SignedMessage {
   /** Of an action or alarm: milliseconds since 1970 from which on it is not sent. */
   expires: number;
   answer: ActionRecord['answer'];
+  /** It ends the older actions of its topic that are not over. */
+  supersedes: boolean;
 }
 
 export interface ComposeOptions {
@@ -45,8 +48,10 @@ export interface ComposeOptions {
   expires: number;
   /** Id of a new action. */
   newId: () => string;
-  /** Nanoseconds since 1970, as digits. */
+  /** When it is signed, unless it comes with a time of its own: nanoseconds since 1970, as digits. */
   time: string;
+  /** Milliseconds since 1970. */
+  now: number;
 }
 
 /** Checks a message against the registry, completes and signs it. */
@@ -61,7 +66,9 @@ export function compose(topic: unknown, received: unknown, options: ComposeOptio
   const keys = options.keyring.keysFor(match.device);
   const given = readPayload(received);
   if (typeof given === 'string') return refused('invalid-payload', given);
-  const completed = { ...given.payload, ...protocolMembers(match, options) };
+  const time = signedAt(given.payload, match, options);
+  if ('fault' in time) return invalid([time.fault]);
+  const completed = { ...given.payload, ...protocolMembers(match, time, options) };
   const faults = match.destination.format.check(completed);
   if (faults.length > 0) return invalid(faults);
   if ('missing' in keys) return refused('no-key', keys.missing);
@@ -71,7 +78,7 @@ export function compose(topic: unknown, received: unknown, options: ComposeOptio
     if (Array.isArray(point)) return invalid(point);
     const message = signMessage(signable as Record<string, Signable>, keys.keys.current);
     const answer = match.kind === 'action' ? answerOf(match.entry, topic) : undefined;
-    const expires = expiryOf(match, options);
+    const expires = expiryOf(match, time, options);
     return {
       ok: true,
       kind: match.kind,
@@ -82,6 +89,7 @@ export function compose(topic: unknown, received: unknown, options: ComposeOptio
       point,
       expires,
       answer,
+      supersedes: match.kind === 'action' && match.entry.supersede,
     };
   } catch (error) {
     if (error instanceof MalformedError) return refused('invalid-payload', error.message);
@@ -124,21 +132,19 @@ function bigIntegers({ payload, text }: GivenPayload): Record<string, bigint> {
   return integers;
 }
 
-/** What the protocol adds; a message that is sent once more gets its own. */
-function protocolMembers({ kind }: Match, { time, expires, newId }: ComposeOptions): Record<string, unknown> {
-  const seconds = secondsOf(time);
-  const signedTime = { ts: seconds, ts_ns: Number(time.slice(-9)) };
-  return kind === 'action' ? { ...signedTime, id: newId(), expires: seconds + expires } : signedTime;
+/** What the protocol adds; an action that is sent once more gets its own. */
+function protocolMembers({ kind }: Match, time: GivenTime, options: ComposeOptions): Record<string, unknown> {
+  return kind === 'action' ? { ...time, id: options.newId(), expires: lastSecond(options) } : { ...time };
 }
 
 /** An alarm is worth sending as long as it would be accepted. */
-function expiryOf({ kind, window }: Match, { time, expires }: ComposeOptions): number {
-  const seconds = secondsOf(time);
-  return kind === 'action' ? (seconds + expires) * 1000 : seconds * 1000 + (window.past ?? HOUR);
+function expiryOf({ kind, window }: Match, { ts }: GivenTime, options: ComposeOptions): number {
+  return kind === 'action' ? lastSecond(options) * 1000 : ts * 1000 + (window.past ?? HOUR);
 }
 
-function secondsOf(time: string): number {
-  return Number(time.slice(0, -9));
+/** By the clock, which a signed time may be ahead of. */
+function lastSecond({ now, expires }: ComposeOptions): number {
+  return Math.floor(now / 1000) + expires;
 }
 
 function refused(code: NotSigned['code'], reason: string): NotSigned {

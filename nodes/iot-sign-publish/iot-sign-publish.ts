@@ -1,33 +1,27 @@
-import { randomBytes } from 'node:crypto';
 import type { Node, NodeAPI } from 'node-red';
+import { durationText } from '../hmac-verify/duration';
 import type { InfluxServerNode } from '../influx-server/influx-server';
 import { keySource, type IotKeyringNode } from '../iot-keyring/iot-keyring';
 import { runningRegistry, type IotRegistryNode } from '../iot-registry/iot-registry';
-import { systemClock } from '../lib/action/clock';
-import type { ActionRecord } from '../lib/action/record';
 import { PackError, reasonOf } from '../lib/errors';
 import type { BrokerAddress } from '../lib/mqtt/session';
 import { brokerAddress } from '../lib/runtime/broker';
 import { configNode } from '../lib/runtime/config-nodes';
-import { tally, total } from '../lib/runtime/counters';
-import { MessageNode, type Done, type PackMessage, type Send } from '../lib/runtime/message-node';
+import { total } from '../lib/runtime/counters';
+import { MessageNode } from '../lib/runtime/message-node';
 import { addCollector, serveMetrics } from '../lib/runtime/metrics';
 import { storeDirectory } from '../lib/runtime/store-directory';
 import { answerFilters } from './answer-topics';
-import { compose, type SignedMessage } from './compose';
+import { compose } from './compose';
 import { DEFAULT_EXPIRES, type IotSignPublishConfig } from './config';
 import { AnswerJudge } from './judge';
-import { viewOf, type ActionView } from './messages';
+import { Sender } from './sender';
 import { attachUser, outboxOf, releaseOutbox } from './shared-outboxes';
 import { forgetTallies, talliesOf } from './tallies';
 import { NodeUser } from './user';
 import { publishView } from './view';
 
 const FAILED_OUTPUT = 2;
-
-interface PublishMessage extends PackMessage {
-  action?: ActionView;
-}
 
 export default function register(RED: NodeAPI): void {
   function IotSignPublish(this: Node, config: IotSignPublishConfig) {
@@ -51,6 +45,7 @@ export default function register(RED: NodeAPI): void {
             storeProblem: outbox?.problem,
             connection: outbox?.connection ?? { state: 'connecting' },
             pending: tallies.pending,
+            waiting: outbox?.waiting(this.id) ?? 0,
             done: tallies.done + (counters.passed['sensor'] ?? 0),
             failed: total(tallies.failed) + total(counters.rejected),
           },
@@ -78,55 +73,26 @@ export default function register(RED: NodeAPI): void {
     const attach = () => attachUser(storeDirectory(RED), config.broker, this.id, user);
     RED.events.on('flows:started', attach);
 
-    const publishOnce = (signed: SignedMessage, message: PublishMessage, send: Send, done: Done) => {
-      runtime.counters.pending += 1;
-      outbox.publishOnce(signed.topic, signed.message).then(
-        () => {
-          runtime.counters.pending -= 1;
-          message.payload = signed.payload;
-          runtime.pass('sensor', message, send, done);
-        },
-        (error: unknown) => {
-          runtime.counters.pending -= 1;
-          runtime.fail(done, error);
-        },
-      );
-    };
-    const create = (signed: SignedMessage, message: PublishMessage, done: Done) => {
-      const action = actionOf(signed, this.id, message._msgid);
-      runtime.counters.pending += 1;
-      tallies.create(action);
-      outbox.create(action).then(
-        () => {
-          runtime.counters.pending -= 1;
-          tally(runtime.counters.passed, signed.kind);
-          // For a complete node: this is the action that the message has become.
-          message.action = viewOf(action, 'created');
-          done();
-          runtime.status.touch();
-        },
-        (error: unknown) => {
-          runtime.counters.pending -= 1;
-          tallies.withdraw(action);
-          runtime.fail(done, error);
-        },
-      );
-    };
-    runtime.onInput((message, send, done) => {
-      const signed = compose(message.topic, message.payload, {
-        registry: registry(),
-        keyring,
-        expires: Math.max(1, Math.round(Number(config.expires) || DEFAULT_EXPIRES)),
-        newId: () => randomBytes(16).toString('hex'),
-        time: systemClock.next(),
-      });
-      if (!signed.ok) {
-        tally(runtime.counters.rejected, signed.code);
-        runtime.sendRejected(message, signed, send);
-        done();
-      } else if (signed.kind === 'sensor') publishOnce(signed, message, send, done);
-      else create(signed, message, done);
+    const sender = new Sender({
+      node: this.id,
+      runtime,
+      outbox,
+      tallies,
+      sign: ({ topic, payload }, time, id) =>
+        compose(topic, payload, {
+          registry: registry(),
+          keyring,
+          expires: Math.max(1, Math.round(Number(config.expires) || DEFAULT_EXPIRES)),
+          newId: () => id,
+          time,
+          now: Date.now(),
+        }),
+      clockSetBack: ({ milliseconds, isOrdered }) =>
+        user.report('warn', isOrdered ? 'clock-set-back' : 'clock-set-back-far', {
+          time: durationText(milliseconds),
+        }),
     });
+    runtime.onInput((message, send, done) => sender.send(message, send, done));
 
     const stopListening = [
       registryNode.changed.add(() => {
@@ -134,7 +100,7 @@ export default function register(RED: NodeAPI): void {
         runtime.status.touch();
       }),
       keyringNode.changed.add(() => runtime.status.touch()),
-      addCollector(() => tallies.metrics(this.id)),
+      addCollector(() => tallies.metrics(this.id, outbox.waiting(this.id))),
       serverNode?.delivery?.listen(this.id, {
         written: () => undefined,
         refused: ({ reason }) => user.report('warn', 'not-logged', { reason }),
@@ -161,25 +127,6 @@ export default function register(RED: NodeAPI): void {
 
   RED.nodes.registerType('iot-sign-publish', IotSignPublish);
   serveMetrics(RED);
-}
-
-function actionOf(signed: SignedMessage, node: string, origin: string): Omit<ActionRecord, 'steps'> {
-  const { kind, topic, device, message, payload, point, expires, answer } = signed;
-  const { bucket, measurement, tags, fields } = point;
-  const { id } = payload;
-  return {
-    id: typeof id === 'string' && kind === 'action' ? id : randomBytes(16).toString('hex'),
-    kind: kind === 'alarm' ? 'alarm' : 'action',
-    node,
-    origin,
-    topic,
-    ...(device !== undefined && { device }),
-    message,
-    created: Date.now(),
-    expires,
-    ...(answer && { answer }),
-    point: { bucket, measurement, tags, fields },
-  };
 }
 
 function troubleOf(registryNode?: IotRegistryNode, keyringNode?: IotKeyringNode): string | undefined {

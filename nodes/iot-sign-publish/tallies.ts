@@ -52,7 +52,8 @@ export class Tallies {
     else tally(this.completed, stateOf(action));
   }
 
-  metrics(node: string): Metric[] {
+  /** @param waiting - actions that wait for an older one of their topic */
+  metrics(node: string, waiting: number): Metric[] {
     const labels = { node };
     const counter = (name: string, help: string, value: number): Metric => ({
       name: `mqtt2influx_${name}_total`,
@@ -81,6 +82,12 @@ export class Tallies {
         help: 'Actions and alarms that are not over',
         type: 'gauge',
         samples: [{ labels, value: this.pending }],
+      },
+      {
+        name: 'mqtt2influx_actions_waiting',
+        help: 'Of the pending ones: actions that wait for an older one of their topic',
+        type: 'gauge',
+        samples: [{ labels, value: waiting }],
       },
       counter('acknowledgements_received', 'Answers of devices', this.answersReceived),
       counter('acknowledgements_accepted', 'Answers to an action that waited for it', this.answersAccepted),

@@ -9,6 +9,8 @@ export interface PublishState {
   storeProblem: string | undefined;
   connection: SessionState;
   pending: number;
+  /** Of the pending ones: actions that wait for an older one of their topic. */
+  waiting: number;
   done: number;
   /** Rejected or given up. */
   failed: number;
@@ -33,6 +35,9 @@ export function publishView(state: PublishState, text: Translate): StatusView {
     case 'taken-over':
       return { intent: 'misconfigured', text: text('taken-over', { pending }) };
     case 'connected':
+      if (state.waiting > 0) {
+        return { intent: 'working', text: text('waiting', { pending, waiting: count(state.waiting) }) };
+      }
       if (state.pending > 0) return { intent: 'working', text: text('pending', { pending }) };
       if (done + failed === 0) return { intent: 'ok', text: text('connected') };
       return failed === 0

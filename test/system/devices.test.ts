@@ -67,7 +67,7 @@ function signAction(payload: Record<string, unknown>, options: { at?: number; ex
   const { at = Date.now(), expires = 60 } = options;
   const id = randomUUID();
   const time = String(BigInt(at) * 1_000_000n);
-  const composed = compose(ACTIONS, payload, { registry, keyring, expires, newId: () => id, time });
+  const composed = compose(ACTIONS, payload, { registry, keyring, expires, newId: () => id, time, now: at });
   if (!composed.ok) throw new Error(composed.reason);
   return { id, message: composed.message };
 }

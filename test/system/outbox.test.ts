@@ -172,11 +172,11 @@ test('an action that the broker takes only after it has expired is uncertain, an
   outbox.attach('node', user);
   await until('it is connected', () => outbox.connection.state === 'connected');
   await broker.freeze();
-  const action = { kind: 'action' as const, node: 'node', origin: '', topic: 'actions/a', created: Date.now() };
+  const action = { kind: 'action' as const, node: 'node', origin: '', created: Date.now() };
   const expires = Date.now() + 500;
   // As many as may be under way, and one more.
   const ids = Array.from({ length: 11 }, (_, index) => `action ${index}`);
-  for (const id of ids) await outbox.create({ ...action, id, message: id, expires });
+  for (const id of ids) await outbox.create({ ...action, id, topic: id, message: id, expires });
   await until('the last one is given up', () => user.ends.size > 0 && Date.now() > expires);
   expect(user.ends).toEqual(new Map([['action 10', 'expired']]));
   await broker.thaw();

@@ -9,6 +9,8 @@ export interface LivingAction {
   inFlight: boolean;
   /** When to send it, in milliseconds since 1970; undefined: not by itself. */
   sendAt: number | undefined;
+  /** An older one of its topic is not over: until then it is not sent. */
+  isWaiting: boolean;
 }
 
 export interface Clock {
@@ -18,21 +20,24 @@ export interface Clock {
   next(): string;
 }
 
+const WAITED = 'it was not sent, as an older action for the same topic was under way until it expired';
+
 /** Before it is tried again with a broker that was too busy to take it. */
 const BUSY_RETRY = 1000;
 
-/** A new action, due at once. */
+/** A new action, due at once unless it has to wait. */
 export function begin(record: Omit<ActionRecord, 'steps'>, clock: Clock): LivingAction {
   return {
     record: { ...record, steps: [{ step: 'created', time: clock.next() }] },
     inFlight: false,
     sendAt: clock.now(),
+    isWaiting: false,
   };
 }
 
 /** An action as it was found in the store. */
 export function resume(record: ActionRecord, inFlight: boolean, clock: Clock): LivingAction {
-  const action: LivingAction = { record, inFlight, sendAt: undefined };
+  const action: LivingAction = { record, inFlight, sendAt: undefined, isWaiting: false };
   if (inFlight || isFinal(record)) return action;
   if (record.answer !== undefined || record.kind === 'alarm' || record.isBack || !hasTaken(record, 'sent')) {
     action.sendAt = clock.now();
@@ -74,8 +79,17 @@ export function packetChanged(action: LivingAction, change: PacketChange, clock:
   }
 }
 
-/** The device has answered, if need be after the action was given up. */
-export function answered(action: LivingAction, acknowledgement: Record<string, unknown>, clock: Clock): void {
+/**
+ * The device has answered, if need be after the action was given up.
+ *
+ * @param refusal - why the device has not performed it, if so; of one that was given up this changes nothing
+ */
+export function answered(
+  action: LivingAction,
+  acknowledgement: Record<string, unknown>,
+  refusal: string | undefined,
+  clock: Clock,
+): void {
   const { record } = action;
   // The answer can overtake the broker's own.
   if (!isFinal(record)) {
@@ -84,12 +98,24 @@ export function answered(action: LivingAction, acknowledgement: Record<string, u
   }
   record.acknowledgement = acknowledgement;
   action.sendAt = undefined;
-  take(action, 'acknowledged', clock);
+  if (refusal === undefined) take(action, 'acknowledged', clock);
+  else fail(action, clock, 'not-performed', refusal);
+}
+
+/** A newer action for its topic takes its place: it is not sent again. */
+export function supersede(action: LivingAction, clock: Clock): void {
+  const { record } = action;
+  if (isFinal(record)) return;
+  const what = hasTaken(record, 'sent')
+    ? 'it was sent, but not known to be performed, when'
+    : 'it had not been sent when';
+  fail(action, clock, 'superseded', `${what} a newer action for the same topic took its place`);
 }
 
 /** The next moment at which time alone changes something; see {@link timePassed}. */
-export function dueAt({ record, inFlight, sendAt }: LivingAction): number {
+export function dueAt({ record, inFlight, sendAt, isWaiting }: LivingAction): number {
   if (isFinal(record)) return Infinity;
+  if (isWaiting) return record.expires;
   if (record.answer !== undefined && hasTaken(record, 'sent')) {
     return Math.min(sendAt ?? Infinity, record.expires + record.answer.within);
   }
@@ -105,12 +131,12 @@ export function dueAt({ record, inFlight, sendAt }: LivingAction): number {
  * @returns whether it is to be sent now
  */
 export function timePassed(action: LivingAction, clock: Clock, hearingSince: number | undefined): boolean {
-  const { record, inFlight, sendAt } = action;
+  const { record, inFlight, sendAt, isWaiting } = action;
   const now = clock.now();
   if (isFinal(record)) return false;
-  if (now < record.expires) return !inFlight && sendAt !== undefined && now >= sendAt;
+  if (now < record.expires) return !inFlight && !isWaiting && sendAt !== undefined && now >= sendAt;
   action.sendAt = undefined;
-  if (!hasTaken(record, 'sent')) fail(action, clock, 'expired', 'it could not be sent in time');
+  if (!hasTaken(record, 'sent')) fail(action, clock, 'expired', isWaiting ? WAITED : 'it could not be sent in time');
   else if (record.answer !== undefined) {
     // The device may have performed it just in time, and its answer be on the way, or wait at the broker.
     const awaited = Math.max(record.expires, hearingSince ?? Infinity) + record.answer.within;

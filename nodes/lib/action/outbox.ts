@@ -3,10 +3,12 @@ import { PackError, reasonOf } from '../errors';
 import { ownClientId } from '../mqtt/client-id';
 import { Packets } from '../mqtt/packets';
 import { Session, type BrokerAddress, type SessionState } from '../mqtt/session';
+import { signedRange } from '../store/keys';
 import { Store } from '../store/store';
 import { systemClock } from './clock';
-import { Journal } from './journal';
+import { Journal, type NewAction } from './journal';
 import type { ActionRecord } from './record';
+import { decodeSignedTime, signedTimes, type SignedTime } from './signed-times';
 import { Users, type OutboxUser } from './users';
 
 export interface OutboxOptions {
@@ -21,6 +23,8 @@ export interface OutboxOptions {
 const REOPEN_INTERVAL = 1000;
 /** Actions that may wait: more is a flow out of control, or a broker that will not come back. */
 const MOST_PENDING = 10_000;
+/** Actions of one topic that may wait for each other. */
+const MOST_WAITING = 1000;
 
 interface Opened {
   journal: Journal;
@@ -98,17 +102,51 @@ export class Outbox {
   }
 
   /**
-   * Takes an action or alarm over; resolves when it is safe on disk.
+   * Takes an alarm over; resolves when it is safe on disk.
    *
    * @throws PackError `store-unavailable`, `queue-full`: it is not sent
    */
-  async create(action: Omit<ActionRecord, 'steps'>): Promise<void> {
+  async create(alarm: NewAction): Promise<void> {
+    const journal = await this.#journalWithRoom();
+    await journal.create(alarm);
+  }
+
+  /**
+   * Takes an action over; resolves when it is safe on disk.
+   *
+   * @param supersedes - whether it ends the older ones of its topic
+   * @param sign - makes it, signed with the time that is given, which is later than all before; or nothing
+   * @returns whether it did
+   * @throws PackError `store-unavailable`, `queue-full`: it is not sent
+   */
+  async createAction(
+    topic: string,
+    supersedes: boolean,
+    sign: (time: SignedTime) => NewAction | undefined,
+  ): Promise<boolean> {
+    const journal = await this.#journalWithRoom();
+    if (!supersedes && journal.sizeOf(topic) > MOST_WAITING) {
+      throw new PackError('queue-full', `${MOST_WAITING} actions are waiting already for an older one of their topic`);
+    }
+    const time = signedTimes.next();
+    // Nothing is awaited in between, so the order in which they are sent is that of their times.
+    const action = sign(time);
+    if (action !== undefined) await journal.create(action, time.time, supersedes);
+    return action !== undefined;
+  }
+
+  async #journalWithRoom(): Promise<Journal> {
     const { journal } = await this.#ready();
     if (this.#store?.refusal) throw this.#store.refusal;
     if (journal.size >= MOST_PENDING) {
       throw new PackError('queue-full', `${MOST_PENDING} messages are waiting for the broker already`);
     }
-    await journal.create(action);
+    return journal;
+  }
+
+  /** Actions of a node that wait for an older one of their topic. */
+  waiting(node: string): number {
+    return this.#opened?.journal.waiting(node) ?? 0;
   }
 
   /**
@@ -176,6 +214,7 @@ export class Outbox {
   async #load(store: Store): Promise<Opened> {
     const { broker, address } = this.#options;
     const clientId = await ownClientId(store, broker);
+    await learnSignedTimes(store);
     const failure: Opened['failure'] = {};
     const failed = (error: unknown) => {
       failure.error = error;
@@ -312,5 +351,15 @@ function claimedId(bytes: Buffer): string {
     return typeof id === 'string' ? id : '';
   } catch {
     return '';
+  }
+}
+
+/** Of all brokers: a device may have been given another one. */
+async function learnSignedTimes(store: Store): Promise<void> {
+  for await (const page of store.pages(signedRange())) {
+    for (const [, value] of page) {
+      const time = decodeSignedTime(value);
+      if (time !== undefined) signedTimes.learn(time);
+    }
   }
 }

@@ -4,8 +4,11 @@ import { parseJson } from '../store/json';
 /** The steps of an action's life. `published`: the broker has it. `acknowledged`: the device has said so. */
 export type Step = 'created' | 'sent' | 'published' | 'acknowledged' | 'failed';
 
-/** Why an action was given up once it was created. `expired`: the broker never had it. */
-export type FailureCode = 'expired' | 'refused' | 'uncertain' | 'unacknowledged';
+/**
+ * Why an action was given up once it was created. `expired`: the broker never had it. `superseded`: a newer one has taken
+ * its place. `not-performed`: the device says so.
+ */
+export type FailureCode = 'expired' | 'refused' | 'superseded' | 'not-performed' | 'uncertain' | 'unacknowledged';
 
 export interface Failure {
   code: FailureCode;

@@ -34,6 +34,8 @@ export interface PacketOwner {
   changing(message: string, change: PacketChange): StoreOperation[];
   /** The batch is in the store. */
   changed(message: string, change: PacketChange): void;
+  /** Whether the message is still to be sent. */
+  isWanted(message: string): boolean;
 }
 
 interface KnownPacket extends PacketRecord {
@@ -202,6 +204,20 @@ export class Packets implements IStore {
   withdrawLarger(largest: number): number[] {
     const reason = `the broker takes no packet of more than ${largest} bytes now: it may have passed it on before, or not`;
     return this.#lose(({ publish }) => publish !== undefined && largest < sizeOf(publish), {
+      kind: 'withdrawn',
+      reason,
+    });
+  }
+
+  /**
+   * What nobody wants sent again: its message has come to its end, or another has taken its place. What the broker is
+   * told to pass on is finished all the same: it may have passed it on, and half an exchange would count against its limit.
+   *
+   * @returns the ids
+   */
+  withdrawUnwanted(): number[] {
+    const reason = 'its message has come to its end';
+    return this.#lose(({ publish, message }) => publish !== undefined && !this.#owner.isWanted(message), {
       kind: 'withdrawn',
       reason,
     });

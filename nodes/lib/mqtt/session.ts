@@ -227,6 +227,7 @@ export class Session {
       this.#isDoubtful = false;
     }
     drop(client, this.#packets.withdrawLarger(this.#largest));
+    drop(client, this.#packets.withdrawUnwanted());
     this.#awaitReplay();
   }
 

@@ -75,6 +75,7 @@ export function compileTopic(
       document.acknowledge === undefined || within === undefined
         ? undefined
         : { topic: document.acknowledge.topic, within },
+    supersede: document.supersede ?? false,
   };
   return { entry, filter, device, tags, acknowledge: answer };
 }

@@ -29,6 +29,7 @@ export interface TopicDocument {
   window?: { past?: string; future?: string };
   aggregate?: AggregateDocument[];
   acknowledge?: { topic: string; within: string };
+  supersede?: boolean;
 }
 
 export interface FieldDocument {

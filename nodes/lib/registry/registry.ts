@@ -40,6 +40,8 @@ export interface TopicEntry {
   readonly window: Readonly<Window>;
   readonly aggregates: readonly Aggregate[];
   readonly acknowledge: { readonly topic: string; /** milliseconds */ readonly within: number } | undefined;
+  /** A new action ends the older ones of its topic, instead of waiting for them. */
+  readonly supersede: boolean;
 }
 
 export interface Aggregate {

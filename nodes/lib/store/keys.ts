@@ -14,6 +14,7 @@
  * owed/<alarm-state>/<time>/<alarm>                         a change that may not have arrived, see ../alarm/debt.ts
  * listened/<alarm-state>/<sequence>                         when sensors were last heard, see ../alarm/listening.ts
  * action/<broker>/<sequence>                                an action until its end is known, see ../action/record.ts
+ * signed/<broker>                                           the newest time of a signed action, see ../action/signed-times.ts
  * packet/<broker>/<sequence>                                a packet until the broker has finished it, see ../mqtt/packets.ts
  * installation                                              what tells this installation's client ids from all others
  * format                                                    which form the store has, see format.ts
@@ -148,6 +149,15 @@ export function chunkRange(server: string): KeyRange {
 /** What the keys of a broker's actions or packets start with; {@link numberedKey} makes the keys. */
 export function outboxPrefix(sort: 'action' | 'packet', broker: string): string {
   return `${sort}/${encode(broker)}/`;
+}
+
+/** Where the newest signed time of a broker's actions is; all of them are in {@link signedRange}. */
+export function signedKey(broker: string): string {
+  return `signed/${encode(broker)}`;
+}
+
+export function signedRange(): KeyRange {
+  return rangeUnder('signed/');
 }
 
 /** All keys of actions or packets, of every broker; {@link brokerOf} tells whose one is. */

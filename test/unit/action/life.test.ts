@@ -6,6 +6,7 @@ import {
   dueAt,
   packetChanged,
   resume,
+  supersede,
   timePassed,
   type LivingAction,
 } from '../../../nodes/lib/action/life';
@@ -157,7 +158,7 @@ describe('an action of a device that answers', () => {
     expect(timePassed(action, clock, HEARING)).toBe(true);
     change(action, clock, 'sent');
     expect(timePassed(action, clock, HEARING)).toBe(false);
-    answered(action, { id: '1' }, clock);
+    answered(action, { id: '1' }, undefined, clock);
     change(action, clock, 'released', 'finished');
     expect(steps(action)).toEqual(['created', 'sent', 'published', 'acknowledged']);
   });
@@ -165,7 +166,7 @@ describe('an action of a device that answers', () => {
   test('has all steps, even if the answer overtakes the broker', () => {
     const { action, clock } = living('action', true);
     change(action, clock, 'sent');
-    answered(action, { id: '1' }, clock);
+    answered(action, { id: '1' }, undefined, clock);
     expect(steps(action)).toEqual(['created', 'sent', 'published', 'acknowledged']);
     const times = action.record.steps.map(({ time }) => BigInt(time));
     expect([...times].sort((left, right) => Number(left - right))).toEqual(times);
@@ -195,7 +196,7 @@ describe('an action of a device that answers', () => {
     change(action, clock, 'sent', 'released', 'finished');
     clock.time = EXPIRES + 1;
     timePassed(action, clock, HEARING);
-    answered(action, { id: '1' }, clock);
+    answered(action, { id: '1' }, undefined, clock);
     expect(stateOf(action.record)).toBe('acknowledged');
   });
 
@@ -218,7 +219,7 @@ describe('an action of a device that answers', () => {
     change(action, clock, 'sent');
     clock.time = EXPIRES + WITHIN;
     timePassed(action, clock, HEARING);
-    answered(action, { id: '1' }, clock);
+    answered(action, { id: '1' }, undefined, clock);
     expect(steps(action)).toEqual(['created', 'sent', 'failed', 'acknowledged']);
     expect(dueAt(action)).toBe(Infinity);
   });
@@ -235,6 +236,57 @@ describe('an action of a device that answers', () => {
     change(action, clock, 'sent', 'released', 'finished', 'sent', 0x87);
     expect(action.record.failure).toBeUndefined();
     expect(action.sendAt).toBe(WITHIN);
+  });
+});
+
+describe('an action that its device has not performed, as it says', () => {
+  test('has failed, with the reason', () => {
+    const { action, clock } = living('action', true);
+    change(action, clock, 'sent', 'released', 'finished');
+    answered(action, { id: '1', ok: false }, 'the device says: jammed', clock);
+    expect(steps(action)).toEqual(['created', 'sent', 'published', 'failed']);
+    expect(action.record).toMatchObject({
+      failure: { code: 'not-performed', reason: 'the device says: jammed' },
+      acknowledgement: { ok: false },
+    });
+    expect(dueAt(action)).toBe(Infinity);
+  });
+});
+
+describe('an action that waits for an older one', () => {
+  test('is not sent, and expires', () => {
+    const { action, clock } = living('action', true);
+    action.isWaiting = true;
+    expect([timePassed(action, clock, HEARING), dueAt(action)]).toEqual([false, EXPIRES]);
+    clock.time = EXPIRES;
+    expect(timePassed(action, clock, HEARING)).toBe(false);
+    expect(action.record.failure).toMatchObject({ code: 'expired' });
+    expect(action.record.failure?.reason).toContain('an older action');
+  });
+});
+
+describe('an action that is superseded', () => {
+  test.each<[Kind[], string]>([
+    [[], 'not been sent'],
+    [['sent', 'released'], 'was sent'],
+  ])('after %j has failed, and is not sent again', (before, said) => {
+    const { action, clock } = living('action', true);
+    change(action, clock, ...before);
+    supersede(action, clock);
+    expect(action.record.failure?.code).toBe('superseded');
+    expect(action.record.failure?.reason).toContain(said);
+    change(action, clock, ...(before.length > 0 ? (['finished'] as const) : []));
+    clock.time = WITHIN;
+    expect([timePassed(action, clock, HEARING), dueAt(action)]).toEqual([false, Infinity]);
+    expect(restarted(action, false, clock).sendAt).toBeUndefined();
+  });
+
+  test('is left as it was where it had come to its end', () => {
+    const { action, clock } = living('action', true);
+    change(action, clock, 'sent');
+    answered(action, { id: '1' }, undefined, clock);
+    supersede(action, clock);
+    expect(stateOf(action.record)).toBe('acknowledged');
   });
 });
 

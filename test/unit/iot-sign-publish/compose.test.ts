@@ -27,7 +27,7 @@ const keyring = new Keyring({
 });
 
 function composed(topic: unknown, payload: unknown): SignedMessage | NotSigned {
-  return compose(topic, payload, { registry, keyring, expires: 60, newId: () => 'the-id', time: TIME });
+  return compose(topic, payload, { registry, keyring, expires: 60, newId: () => 'the-id', time: TIME, now: NOW });
 }
 
 function signed(topic: string, payload: unknown): SignedMessage {
@@ -55,6 +55,46 @@ describe('a message that is signed', () => {
   test('gets an id and times of its own when it is sent once more', () => {
     const again = { position: 1, id: 'old', expires: 1, ts: 1, ts_ns: 1 };
     expect(signed(VALVE, again).payload).toMatchObject({ id: 'the-id', expires: 1_800_000_060, ts: 1_800_000_000 });
+  });
+
+  test.each([
+    ['sensors/hall/d1/climate', { temperature: 1 }],
+    ['alarms/hall/d1/smoke', { active: true }],
+  ])('keeps the time that it comes with on %s, if its receivers accept it', (topic, payload) => {
+    const at = (ts: unknown, nanoseconds?: unknown): SignedMessage | NotSigned =>
+      composed(topic, { ...payload, ts, ...(nanoseconds !== undefined && { ts_ns: nanoseconds }) });
+    const hourAgo = 1_800_000_000 - 3000;
+    expect(at(hourAgo, 5)).toMatchObject({
+      ok: true,
+      payload: { ts: hourAgo, ts_ns: 5 },
+      point: { time: `${hourAgo}000000005` },
+    });
+    expect(at(hourAgo)).toMatchObject({ ok: true, payload: { ts: hourAgo, ts_ns: 0 } });
+    expect(composed(topic, JSON.stringify({ ...payload, ts: hourAgo, ts_ns: 5 }))).toMatchObject({
+      payload: { ts: hourAgo, ts_ns: 5 },
+    });
+    expect(composed(topic, payload)).toMatchObject({ payload: { ts: 1_800_000_000, ts_ns: 123_456_789 } });
+    for (const [ts, nanoseconds] of [
+      [1_800_000_061, 0],
+      [1_800_000_000_000, 0],
+      [hourAgo - 8 * 86_400, 0],
+      [hourAgo + 0.5, 0],
+      ['1800000000', 0],
+      [-1, 0],
+      [null, 0],
+      [hourAgo, 1_000_000_000],
+      [hourAgo, -1],
+      [undefined, 0],
+    ]) {
+      const message = at(ts, nanoseconds);
+      expect(message, String(ts)).toMatchObject({ ok: false, code: 'invalid-payload' });
+      expect(message.ok ? '' : message.reason).toMatch(/^\/ts/);
+    }
+  });
+
+  test('is an alarm of the time it says: it is sent as long as that would be accepted', () => {
+    const ts = 1_800_000_000 - 3000;
+    expect(signed('alarms/hall/d1/smoke', { active: true, ts }).expires).toBe((ts + 3600) * 1000);
   });
 
   test('keeps all digits of an integer that came as text', () => {
@@ -150,9 +190,14 @@ test('a step is logged as the row of its action, with the step as a tag and its 
       position: { type: 'float', value: 1 },
       id: { type: 'string', value: 'the-id' },
       code: { type: 'string', value: 'expired' },
+      reason: { type: 'string', value: 'late' },
     },
     time: '1',
   });
+  // A field of its own is left alone.
+  const reason = { type: 'float', value: 5 } as const;
+  const own = { ...point, fields: { ...point.fields, reason } };
+  expect(stepPoint({ ...record, steps: [...steps], failure, point: own }, steps[0])?.fields['reason']).toEqual(reason);
   expect(stepPoint({ ...record, steps: [] }, steps[0])).toBeUndefined();
   expect(
     actionMessage({ ...record, steps: [{ step: 'created', time: '5000000' }], device: 'hall/d1' }, 'created'),

@@ -8,6 +8,7 @@ const calm: PublishState = {
   storeProblem: undefined,
   connection: { state: 'connected' },
   pending: 0,
+  waiting: 0,
   done: 0,
   failed: 0,
 };
@@ -31,6 +32,7 @@ test('the status shows what is broken, then what is pending, then what was done'
     `trouble: trouble {"reason":"${'x'.repeat(59)}…","pending":"1,234"}`,
   );
   expect(shown(all)).toBe('working: pending {"pending":"1,234"}');
+  expect(shown({ ...all, waiting: 1200 })).toBe('working: waiting {"pending":"1,234","waiting":"1,200"}');
   expect(shown({ ...all, pending: 0 })).toBe('ok: failed {"done":"5","failed":"6"}');
   expect(shown({ done: 5 })).toBe('ok: done {"done":"5"}');
   expect(shown({})).toBe('ok: connected {}');
@@ -64,7 +66,8 @@ describe('the tallies', () => {
     expect(tallies).toMatchObject({ created: 3, recovered: 1, pending: 1, done: 2 });
     expect(tallies.completed).toEqual({ published: 1, acknowledged: 1 });
     expect(tallies.failed).toEqual({ refused: 1 });
-    const values = tallies.metrics('n').flatMap(({ name, samples }) => samples.map(({ value }) => [name, value]));
+    const values = tallies.metrics('n', 7).flatMap(({ name, samples }) => samples.map(({ value }) => [name, value]));
     expect(values).toContainEqual(['mqtt2influx_actions_pending', 1]);
+    expect(values).toContainEqual(['mqtt2influx_actions_waiting', 7]);
   });
 });

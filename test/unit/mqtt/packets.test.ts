@@ -10,6 +10,8 @@ let store: Store;
 let changes: string[];
 let stored: string[];
 let failures: unknown[];
+/** Messages that have come to their end. */
+let ended: Set<string>;
 
 const owner = {
   changing(message: string, change: PacketChange): StoreOperation[] {
@@ -19,11 +21,12 @@ const owner = {
   changed(message: string, change: PacketChange): void {
     stored.push(`${message} ${change.kind}`);
   },
+  isWanted: (message: string) => !ended.has(message),
 };
 
 beforeEach(async () => {
   store = await Store.open(tempDirectory('packets'), { retryMilliseconds: 20 });
-  [changes, stored, failures] = [[], [], []];
+  [changes, stored, failures, ended] = [[], [], [], new Set()];
 });
 
 afterEach(async () => {

@@ -40,15 +40,18 @@ let packets: Packets;
 let changes: string[];
 let states: SessionState[];
 let unproven: string[];
+/** Messages that have come to their end. */
+let ended: Set<string>;
 
 const owner = {
   changing: () => [],
   changed: (message: string, change: PacketChange) => void changes.push(`${message} ${change.kind}`),
+  isWanted: (message: string) => !ended.has(message),
 };
 
 beforeEach(async () => {
   store = await Store.open(tempDirectory('session'));
-  [changes, states, unproven] = [[], [], []];
+  [changes, states, unproven, ended] = [[], [], [], new Set()];
 });
 
 afterEach(async () => {
@@ -103,6 +106,29 @@ describe('a session', () => {
     await expect.poll(last).toBe('connected');
     expect(sent(broker, PUBREL)).toBe(1);
     expect(packets.size).toBe(0);
+  });
+
+  test('does not send again what has come to its end meanwhile, and finishes what was released', async () => {
+    const broker = await startScriptedBroker(({ type, body }, { send }) => {
+      if (type === CONNECT) send(...connack(1));
+      else if (type === PUBLISH && topicOf(body) === 'released') send(...pubrec(idOf(body)));
+    });
+    const made = await connectTo(broker);
+    await expect.poll(last).toBe('connected');
+    made.publish('a', 'released', 'p', 2);
+    await expect.poll(() => changes).toEqual(['a sent', 'a released']);
+    made.publish('b', 'unanswered', 'p', 2);
+    made.publish('c', 'wanted', 'p', 2);
+    await expect.poll(() => sent(broker, PUBLISH)).toBe(3);
+    ended = new Set(['a', 'b']);
+    broker.close();
+    const releases = sent(broker, PUBREL);
+    await expect.poll(() => sent(broker, PUBREL)).toBeGreaterThan(releases);
+    expect(changes).toContain('b withdrawn');
+    expect(changes).not.toContain('a withdrawn');
+    expect([...packets.messages()].sort()).toEqual(['a', 'c']);
+    const again = broker.packets.filter(({ type, body }) => type === PUBLISH && topicOf(body) === 'unanswered');
+    expect(again).toHaveLength(1);
   });
 
   test('releases it again to a broker that has kept the session, before anything new', async () => {
