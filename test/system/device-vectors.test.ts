@@ -8,7 +8,15 @@ import { judge, type Judgement } from '../../nodes/lib/protocol/judge';
 import { messageKey } from '../../nodes/lib/protocol/key';
 import { scanMessage } from '../../nodes/lib/protocol/scan';
 import { rounds, seed, seededRandom } from '../support/campaign';
-import { keysRead, signed, verdicts, type Case, type Program } from '../support/devices/answers';
+import {
+  keysRead,
+  received,
+  signed,
+  verdicts,
+  type Case,
+  type OrderStep,
+  type Program,
+} from '../support/devices/answers';
 import { compileC } from '../support/devices/arduino';
 import { packageRoot } from '../support/node-red';
 import { run } from '../support/processes';
@@ -30,6 +38,25 @@ const oracle = join(packageRoot, 'test/vectors/oracle.py');
 const vectors = (
   JSON.parse(readFileSync(join(packageRoot, 'test/vectors/vectors.json'), 'utf8')) as { cases: Vector[] }
 ).cases;
+
+interface OrderVector {
+  name: string;
+  steps: (OrderStep & { code: string; answer: { id: string; ok?: false } | null })[];
+}
+
+const order = JSON.parse(readFileSync(join(packageRoot, 'test/vectors/order.json'), 'utf8')) as {
+  key: string;
+  scenarios: OrderVector[];
+};
+
+/** What an answer says, if it is signed with the key. */
+function said(answer: string | undefined): { id: unknown; ok?: unknown } | null {
+  if (answer === undefined) return null;
+  expect(judge(Buffer.from(order.key, 'base64'), answer).verdict).toBe('verified');
+  const { payload } = JSON.parse(answer) as { payload: Record<string, unknown> };
+  expect(typeof payload['reason']).toBe(payload['ok'] === false ? 'string' : 'undefined');
+  return { id: payload['id'], ...(Object.hasOwn(payload, 'ok') && { ok: payload['ok'] }) };
+}
 
 /** What the pack itself says, with the canonical text of verified payloads only. */
 function expected({ key, message }: Case): Judgement {
@@ -74,6 +101,13 @@ describe.each(Object.keys(programs))('device code in %s', (language) => {
       vectors.map(({ name, ours }) => `${name}: ${ours}`),
     );
     expect(given).toEqual(vectors.map(expected));
+  });
+
+  test.each(order.scenarios)('keeps the order of actions: $name', async ({ steps }) => {
+    const given = await received(program, order.key, steps);
+    expect(given.map(({ code, answer }) => ({ code, answer: said(answer) }))).toEqual(
+      steps.map(({ code, answer }) => ({ code, answer })),
+    );
   });
 
   test('signs the payload of each shared vector as the reference does', async () => {

@@ -107,15 +107,30 @@ function withOperator(flows: FlowNode[]): FlowNode[] {
   ];
 }
 
+/** Signed times of a test, none before another. */
+let latest = 0;
+function later(): number {
+  latest = Math.max(latest + 1, Date.now());
+  return latest;
+}
+
+interface Answer {
+  verdict: Verdict;
+  id: unknown;
+  /** By the device: it has not performed the action. */
+  isRefused: boolean;
+}
+
 /** What the operator's side sees at the acknowledge topic: each message with its verdict. */
-async function watchAnswers(broker: Mosquitto): Promise<{ verdict: Verdict; id: unknown }[]> {
+async function watchAnswers(broker: Mosquitto): Promise<Answer[]> {
   const verifier = new Verifier({ registry: () => registry, keyring, maxBytes: 65_536 });
-  const answers: { verdict: Verdict; id: unknown }[] = [];
+  const answers: Answer[] = [];
   const client = await connectAsync(broker.url);
   onTestFinished(() => client.endAsync(true));
   client.on('message', (topic, message) => {
     const verdict = verifier.verify(message, topic);
-    answers.push({ verdict, id: verdict.ok ? verdict.payload['id'] : undefined });
+    const { id, ok } = verdict.ok ? verdict.payload : {};
+    answers.push({ verdict, id, isRefused: ok === false });
   });
   await client.subscribeAsync(`${ACTIONS}/ack`, { qos: 1 });
   return answers;
@@ -206,6 +221,35 @@ describe.each(Object.entries(kits))('a device in %s', (_language, kit) => {
     await device.kill();
   });
 
+  test('refuses what is older than what it has performed, and what it cannot do, and says so', async () => {
+    const broker = await startMosquitto();
+    const publisher = await startPublisher(broker.url);
+    const answers = await watchAnswers(broker);
+    const folder = tempDirectory('device');
+    const device = await kit.start(broker, folder);
+    const actions = [100, 0].map((position) => signAction({ position }, { at: later() }));
+    const [older = { id: '', message: '' }, newer = { id: '', message: '' }] = actions;
+    const send = (message: string): Promise<void> => publisher.publish(ACTIONS, message, { qos: 2 });
+    await send(newer.message);
+    await send(older.message);
+    await until('both are answered', () => answers.length === 2);
+    expect(answers.map(({ id, isRefused }) => [id, isRefused])).toEqual([
+      [newer.id, false],
+      [older.id, true],
+    ]);
+    expect(answers[1]?.verdict).toMatchObject({
+      ok: true,
+      payload: { ok: false, reason: expect.stringMatching(/^outdated/) as string },
+    });
+    await device.kill();
+    const restarted = await kit.start(broker, folder);
+    await send(older.message);
+    await until('it is refused again', () => answers.length === 3);
+    expect(answers[2]).toMatchObject({ id: older.id, isRefused: true });
+    expect(kit.state(folder)).toMatchObject({ position: 0, moves: 1 });
+    await restarted.kill();
+  });
+
   test('an action whose end could not be stored is not performed again after another one', async () => {
     const broker = await startMosquitto();
     const publisher = await startPublisher(broker.url);
@@ -267,14 +311,17 @@ describe.each(Object.entries(kits))('a device in %s', (_language, kit) => {
     const below = (limit: number): number => Math.floor(random() * limit);
     const count = rounds(40, 1000);
     const answered = new Set<unknown>();
+    const newest: string[] = [];
     let device = await kit.start(broker, folder);
     let kills = 0;
     for (let sent = 0; sent < count;) {
-      // A few at a time, each once or more, in any order.
-      const some = Array.from({ length: Math.min(1 + below(3), count - sent) }, (_, index) =>
-        signAction({ position: (sent + index) % 100 }, { expires: 3600 }),
-      );
+      // A few at a time, each once or more, in any order: what is signed before one that was taken up is refused.
+      const some: SignedAction[] = [];
+      for (let length = Math.min(1 + below(3), count - sent); length > 0; length--) {
+        some.push(signAction({ position: (sent + some.length) % 100 }, { at: later(), expires: 3600 }));
+      }
       sent += some.length;
+      newest.push(some.at(-1)?.id ?? '');
       const sendAny = async (times: number): Promise<void> => {
         for (let time = 0; time < times; time++) {
           const { message } = some[below(some.length)] as SignedAction;
@@ -289,7 +336,7 @@ describe.each(Object.entries(kits))('a device in %s', (_language, kit) => {
         kills++;
         device = await kit.start(broker, folder);
       }
-      // The same signed messages again until each is answered, as the pack does.
+      // The same signed messages again until each is answered.
       let resend = 0;
       await until('the actions are answered', async () => {
         for (const { id } of answers) answered.add(id);
@@ -303,7 +350,11 @@ describe.each(Object.entries(kits))('a device in %s', (_language, kit) => {
     }
     expect(answers.every(({ verdict }) => verdict.ok)).toBe(true);
     expect(answered.size).toBe(count);
-    expect(kit.state(folder)).toMatchObject({ moves: count });
+    const refused = new Set(answers.filter(({ isRefused }) => isRefused).map(({ id }) => id));
+    const performed = new Set(answers.filter(({ isRefused }) => !isRefused).map(({ id }) => id));
+    expect([...refused].filter((id) => performed.has(id) || newest.includes(String(id)))).toEqual([]);
+    expect(performed.size + refused.size).toBe(count);
+    expect(kit.state(folder)).toMatchObject({ position: (count - 1) % 100, moves: performed.size });
     expect(kills).toBeGreaterThan(count / 8);
     await device.kill();
   });

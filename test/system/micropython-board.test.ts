@@ -178,7 +178,7 @@ def lines(path="p"):
   test('takes what a power cut on FAT has left', () => {
     const output = script(`${MEMORY}
 memory = PerformedActions("p")
-memory.begin("a", 100)
+memory.begin("a", 100, (1, 0))
 memory.done("a")
 os.rename("p", "p.new")
 memory = PerformedActions("p")
@@ -198,7 +198,7 @@ moves = []
 world.settime()
 a, b = action("a"), action("b")
 memory = PerformedActions("p")
-memory.begin("a", 1700000060)
+memory.begin("a", 1700000060, (1, 0))
 receiver = ActionReceiver(key, memory, moves.append)
 codes = [receiver.receive(message)[0] for message in (b, a)]
 # Afterwards the hardware would say no.
@@ -212,18 +212,18 @@ print(codes, receiver.receive(a)[0], len(moves))`);
 memory = PerformedActions("p")
 memory.LIMIT = 4
 for index in range(4):
-    memory.begin(str(index), 100)
+    memory.begin(str(index), 100, (1, 0))
     memory.done(str(index))
 print("lines", len(lines()))
 print("full", memory.full(99), memory.full(101))
-memory.begin("more", 200)
+memory.begin("more", 200, (1, 0))
 print("lines", len(lines()))
 with open("p", "a") as file:
     file.write('["cut')
 memory = PerformedActions("p")
-memory.begin("next", 200)
+memory.begin("next", 200, (1, 0))
 print("lines", lines())`);
-    expect(output).toContain('lines 8\nfull True False\nlines 1\n');
-    expect(output).toContain(`lines ['["more", 200, "begun"]', '["next", 200, "begun"]']`);
+    expect(output).toContain('lines 8\nfull True False\nlines 2\n');
+    expect(output).toContain(`lines ['["more", 200, "begun", 0, 0]', '["", 0, "newest", 1, 0]', '["next", 200, "begun", 1, 0]']`);
   });
 });

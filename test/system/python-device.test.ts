@@ -200,7 +200,7 @@ key, path, moves = b"k" * 32, os.path.join(sys.argv[1], "p"), []
 def action(id):
     return sign(stamped({"id": id, "expires": int(time.time()) + 60}), key).encode()
 memory = PerformedActions(path)
-memory.begin("a", int(time.time()) + 60)
+memory.begin("a", int(time.time()) + 60, (1, 0))
 memory.close()
 memory = PerformedActions(path)
 receiver = ActionReceiver(key, memory, moves.append)
@@ -226,7 +226,7 @@ memory = PerformedActions(path, lambda: now[0])
 most = 0
 for minute in range(20_000):
     now[0] += 60
-    memory.begin(str(minute), now[0] + 60)
+    memory.begin(str(minute), now[0] + 60, (1, 0))
     memory.done(str(minute))
     if minute % 100 == 0:
         with open(path) as file:

@@ -6,10 +6,16 @@ from signed_message import Rejected, now, sign, stamped, verify
 FUTURE_SECONDS = 60
 
 
-class ActionReceiver:
-    """Performs each action once, however often its message comes.
+class Refused(Exception):
+    """Raised by `perform`: the action is not one for this device, and nothing was done. The sender hears the reason."""
 
-    `perform(payload)` does it, and raises where it cannot; then there is no answer, and the action may come again.
+
+class ActionReceiver:
+    """Performs the actions of one topic, each once, however often its message comes, and none that was signed before the
+    newest that has been begun: an older command must not undo a newer one.
+
+    `perform(payload)` does it, and raises where it cannot; then there is no answer, and the action may come again. It raises
+    Refused where it will not, and has done nothing: then the answer is negative.
     `was_performed(id)` is asked about an action that a reset or an error interrupted: True, False, or None where the
     hardware cannot tell. It is asked before any other action begins: afterwards the hardware shows what that one did.
     `answer(payload)` gives more members for the acknowledgement.
@@ -50,10 +56,19 @@ class ActionReceiver:
             return "future", None
         if time >= expires:
             return "expired", None
+        signed = (payload["ts"], payload["ts_ns"])
+        newest = self.performed.newest
+        # A newest time that is ahead of the clock is a clock's fault. It must not keep the device from acting.
+        if signed < newest and newest[0] <= time + FUTURE_SECONDS:
+            return "outdated", self.refused(payload, "outdated: an action that was signed later has been begun before")
         if self.performed.full(time):
             return "full", None
-        self.performed.begin(action, expires)
-        self.perform(payload)
+        self.performed.begin(action, expires, signed)
+        try:
+            self.perform(payload)
+        except Refused as refused:
+            self.performed.settle(action, False)
+            return "refused", self.refused(payload, str(refused))
         self.performed.done(action)
         return "performed", self.acknowledged(payload)
 
@@ -66,3 +81,7 @@ class ActionReceiver:
         values = self.answer(payload)
         values["id"] = payload["id"]
         return sign(stamped(values), self.key)
+
+    def refused(self, payload, reason):
+        """A negative answer: the sender need not wait, and knows why."""
+        return sign(stamped({"id": payload["id"], "ok": False, "reason": reason}), self.key)

@@ -1,4 +1,4 @@
-# Which actions this device has performed. It outlives a reset and a power cut.
+# Which actions this device has performed, and when the newest was signed. It outlives a reset and a power cut.
 import json
 
 from durable import read_whole, sync, write_whole
@@ -8,10 +8,12 @@ DONE = "done"
 # Begun, and the hardware could not tell whether it was performed.
 UNKNOWN = "unknown"
 NOT_PERFORMED = "not performed"
+# No action: when the one that was begun last was signed.
+NEWEST = "newest"
 
 
 class PerformedActions:
-    """A file with a line for each step: an action begins, an action is done. Each line is in flash when the method returns.
+    """The memory of one action topic: a file with a line for each step: an action begins, an action is done. Each line is in flash when the method returns.
     Raises OSError where that is not possible: then the action must not be performed, or not be acknowledged. Make one, and
     keep it."""
 
@@ -22,6 +24,8 @@ class PerformedActions:
         self.path = path
         self.entries = {}
         self.lines = 0
+        # Of the action that was begun last: seconds since 1970, and nanoseconds.
+        self.newest = (0, 0)
         self.read()
 
     def state(self, action):
@@ -42,8 +46,8 @@ class PerformedActions:
                 del self.entries[action]
         return len(self.entries) >= self.LIMIT
 
-    def begin(self, action, expires):
-        self.write(action, expires, BEGUN)
+    def begin(self, action, expires, signed):
+        self.write(action, expires, BEGUN, signed)
 
     def done(self, action):
         self.write(action, self.entries[action][0], DONE)
@@ -53,21 +57,26 @@ class PerformedActions:
         state = UNKNOWN if was_performed is None else DONE if was_performed else NOT_PERFORMED
         self.write(action, self.entries[action][0], state)
 
-    def write(self, action, expires, state):
+    def write(self, action, expires, state, signed=(0, 0)):
         if self.lines >= 2 * self.LIMIT:
             self.rewrite()
         try:
             with open(self.path, "a") as file:
-                file.write(_line(action, expires, state))
+                file.write(_line(action, expires, state, signed))
                 sync(file)
         except OSError:
             # Half a line may be in the file: have it written anew before the next one.
             self.lines = 2 * self.LIMIT
             raise
         self.lines += 1
-        self.take(action, expires, state)
+        self.take(action, expires, state, *signed)
 
-    def take(self, action, expires, state):
+    def take(self, action, expires, state, seconds=0, nanoseconds=0):
+        # An earlier release kept no signed times.
+        if state in (BEGUN, NEWEST):
+            self.newest = (seconds, nanoseconds)
+        if state == NEWEST:
+            return
         if state == NOT_PERFORMED:
             self.entries.pop(action, None)
         else:
@@ -84,9 +93,12 @@ class PerformedActions:
             self.rewrite()
 
     def rewrite(self):
-        write_whole(self.path, "".join([_line(action, *self.entries[action]) for action in self.entries]))
-        self.lines = len(self.entries)
+        lines = [_line(action, *self.entries[action]) for action in self.entries]
+        # Its own entry may be gone.
+        lines.append(_line("", 0, NEWEST, self.newest))
+        write_whole(self.path, "".join(lines))
+        self.lines = len(lines)
 
 
-def _line(action, expires, state):
-    return json.dumps([action, expires, state]) + "\n"
+def _line(action, expires, state, signed=(0, 0)):
+    return json.dumps([action, expires, state, signed[0], signed[1]]) + "\n"

@@ -1,7 +1,7 @@
 # A climate sensor with a valve: publishes sensors/<device>/climate, performs actions/<device>/valve.
 import json
 
-from actions import ActionReceiver
+from actions import ActionReceiver, Refused
 from durable import read_whole, write_whole
 from performed import PerformedActions
 from signed_message import sign, stamped
@@ -19,7 +19,7 @@ class Valve:
     def perform(self, payload):
         position = payload.get("position")
         if type(position) not in (int, float) or not 0 <= position <= 100:
-            raise ValueError("no position from 0 to 100")
+            raise Refused("no position from 0 to 100")
         state = {"position": float(position), "action": payload["id"], "moves": self.state["moves"] + 1}
         write_whole(self.path, json.dumps(state) + "\n")
         self.state = state

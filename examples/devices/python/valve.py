@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""A (simulated) valve: performs the signed actions of actions/<site>/<device>/valve, each once, and acknowledges them."""
+"""A (simulated) valve: performs the signed actions of actions/<site>/<device>/valve, each once, and answers them."""
 
 import json
 import logging
@@ -9,7 +9,7 @@ import sys
 import threading
 from typing import Any, Dict
 
-from signed_device.actions import ActionReceiver
+from signed_device.actions import ActionReceiver, Refused
 from signed_device.broker import connect, make_client, parse, parser
 from signed_device.clock import wait_for_clock
 from signed_device.performed import InUse, PerformedActions
@@ -36,7 +36,7 @@ class Valve:
     def perform(self, payload: Dict[str, Any]) -> None:
         position = payload.get("position")
         if type(position) not in (int, float) or not 0 <= position <= 100:
-            raise ValueError("no position from 0 to 100")
+            raise Refused("no position from 0 to 100")
         state = {"position": float(position), "action": payload["id"], "moves": self.state["moves"] + 1}
         fresh = f"{self._path}.new"
         with open(fresh, "w", encoding="ascii") as file:

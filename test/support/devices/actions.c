@@ -18,6 +18,12 @@ static bool keep(void *context, size_t slot, const iot_action_record *record) {
   return true;
 }
 
+static bool keep_newest(void *context, const iot_signed_time *newest) {
+  (void)context;
+  (void)newest;
+  return true;
+}
+
 static iot_outcome ask(void *context, const uint8_t hash[IOT_ACTION_HASH_BYTES]) {
   (void)context;
   (void)hash;
@@ -34,7 +40,7 @@ static iot_decision receive(iot_performed *performed, const char *id, iot_action
 
 int main(int count, char **arguments) {
   iot_action_record records[4];
-  iot_performed performed = {records, 4, keep, ask, NULL};
+  iot_performed performed = {records, 4, keep, ask, NULL, keep_newest, {0, 0}};
   iot_action action;
   if (count != 2) return 1;
   memset(records, 0, sizeof records);

@@ -58,6 +58,39 @@ export async function signed(program: Program, cases: readonly { key: string; pa
   return lines.map(bytesOf);
 }
 
+/** An action that comes to a device, and what is to become of it. */
+export interface OrderStep {
+  /** The device's clock, in seconds since 1970. */
+  now: number;
+  message: string;
+  /** The device is started anew before. */
+  restart?: boolean;
+}
+
+export interface Received {
+  /** What has become of it: `performed`, `outdated` and so on. */
+  code: string;
+  /** The signed answer. */
+  answer: string | undefined;
+}
+
+/** What a device with an empty memory makes of the actions that come to it. */
+export async function received(program: Program, key: string, steps: readonly OrderStep[]): Promise<Received[]> {
+  const lines = await answers(program, [
+    'forget - -',
+    ...steps.flatMap(({ now, message, restart }) => [
+      ...(restart === true ? ['restart - -'] : []),
+      `receive ${key} ${field(`${now} ${message}`)}`,
+    ]),
+  ]);
+  return lines
+    .filter((line) => line !== '-')
+    .map((line) => {
+      const space = line.lastIndexOf(' ');
+      return { code: line.slice(0, space), answer: bytesOf(line.slice(space + 1)) || undefined };
+    });
+}
+
 /** What a program reads from keys as they are programmed, in base64; empty where it refuses. */
 export async function keysRead(program: Program, keys: readonly string[]): Promise<string[]> {
   const lines = await answers(

@@ -49,9 +49,25 @@ static bool settle(iot_performed *performed) {
   return true;
 }
 
+static bool is_before(const iot_signed_time *left, const iot_signed_time *right) {
+  return left->seconds < right->seconds || (left->seconds == right->seconds && left->nanoseconds < right->nanoseconds);
+}
+
+/* A newest time that is ahead of the clock is a clock's fault. It must not keep the device from acting. */
+static bool is_outdated(const iot_performed *performed, const iot_signed_time *at, int64_t now) {
+  return is_before(at, &performed->newest) && performed->newest.seconds <= now + IOT_FUTURE_SECONDS;
+}
+
+static bool store_newest(iot_performed *performed, const iot_signed_time *at) {
+  if (!performed->store_newest(performed->context, at)) return false;
+  performed->newest = *at;
+  return true;
+}
+
 iot_decision iot_action_receive(iot_performed *performed, const char *message, size_t length, const uint8_t *key,
                                 size_t key_length, int64_t now, iot_action *action) {
-  iot_action_record record;
+  iot_action_record record = {{0}, 0, IOT_FREE};
+  iot_signed_time at = {0, 0};
   iot_verified verified;
   uint8_t digest[IOT_DIGEST_BYTES];
   iot_sha256 sha;
@@ -74,13 +90,24 @@ iot_decision iot_action_receive(iot_performed *performed, const char *message, s
     return performed->records[action->slot].state == IOT_DONE ? IOT_AGAIN : IOT_INTERRUPTED;
   if (verified.seconds > now + IOT_FUTURE_SECONDS) return IOT_FUTURE;
   if (now >= record.expires) return IOT_EXPIRED;
+  at.seconds = verified.seconds;
+  at.nanoseconds = verified.nanoseconds;
+  if (is_outdated(performed, &at, now)) return IOT_OUTDATED;
   if (!find_free(performed, now, &action->slot)) return IOT_FULL;
+  /* First: whatever is cut off here, nothing older is performed after this one. */
+  if (!store_newest(performed, &at)) return IOT_NOT_STORED;
   record.state = IOT_BEGUN;
   return store(performed, action->slot, &record) ? IOT_PERFORM : IOT_NOT_STORED;
 }
 
-bool iot_action_done(iot_performed *performed, const iot_action *action) {
+static bool end(iot_performed *performed, const iot_action *action, uint8_t state) {
   iot_action_record record = performed->records[action->slot];
-  record.state = IOT_DONE;
+  record.state = state;
   return store(performed, action->slot, &record);
+}
+
+bool iot_action_done(iot_performed *performed, const iot_action *action) { return end(performed, action, IOT_DONE); }
+
+bool iot_action_not_performed(iot_performed *performed, const iot_action *action) {
+  return end(performed, action, IOT_FREE);
 }

@@ -1,4 +1,5 @@
-/* Actions: each is performed once, however often its message comes, over resets and power cuts. */
+/* Actions: each is performed once, however often its message comes, and none that was signed before the newest that has been
+   begun, over resets and power cuts. */
 #ifndef IOT_ACTIONS_H
 #define IOT_ACTIONS_H
 
@@ -26,9 +27,18 @@ typedef struct {
   uint8_t state;
 } iot_action_record;
 
+/* When an action was signed. */
+typedef struct {
+  int64_t seconds; /* since 1970 */
+  int32_t nanoseconds;
+} iot_signed_time;
+
 /* Stores one record durably: it must be on the medium when this returns true, and a power cut must leave the old record or
    the new one (NVS and littlefs keep that promise). False: it could not be stored. */
 typedef bool (*iot_store)(void *context, size_t slot, const iot_action_record *record);
+
+/* The same for the signed time of the newest action. */
+typedef bool (*iot_store_newest)(void *context, const iot_signed_time *newest);
 
 typedef enum { IOT_WAS_NOT_PERFORMED, IOT_WAS_PERFORMED, IOT_NOBODY_KNOWS } iot_outcome;
 
@@ -36,13 +46,16 @@ typedef enum { IOT_WAS_NOT_PERFORMED, IOT_WAS_PERFORMED, IOT_NOBODY_KNOWS } iot_
    afterwards the hardware shows what that one did. */
 typedef iot_outcome (*iot_ask)(void *context, const uint8_t hash[IOT_ACTION_HASH_BYTES]);
 
-/* The memory of a device that acts. At start the sketch loads `records` from where `store` has put them. */
+/* The memory of one action topic. At start the sketch loads `records` and `newest` from where `store` and `store_newest` have
+   put them. */
 typedef struct {
   iot_action_record *records;
   size_t count;
   iot_store store;
   iot_ask was_performed;
   void *context;
+  iot_store_newest store_newest;
+  iot_signed_time newest; /* of the action that was begun last */
 } iot_performed;
 
 typedef enum {
@@ -54,7 +67,8 @@ typedef enum {
   IOT_FULL,      /* every slot holds an action that has not expired */
   IOT_NO_ACTION, /* no id, or no expires */
   IOT_NOT_VERIFIED,
-  IOT_NOT_STORED /* this action, or what became of one before it: do nothing, it comes again */
+  IOT_NOT_STORED, /* this action, or what became of one before it: do nothing, it comes again */
+  IOT_OUTDATED    /* signed before the newest that has been begun: answer that it is not performed */
 } iot_decision;
 
 typedef struct {
@@ -71,5 +85,8 @@ iot_decision iot_action_receive(iot_performed *performed, const char *message, s
 
 /* To be called when the action has been performed; acknowledge it only if this returns true. */
 bool iot_action_done(iot_performed *performed, const iot_action *action);
+
+/* To be called when it is not one for this device and nothing was done; answer so only if this returns true. */
+bool iot_action_not_performed(iot_performed *performed, const iot_action *action);
 
 #endif

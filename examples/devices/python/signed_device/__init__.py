@@ -1,6 +1,6 @@
 """Signed messages and actions for devices that talk to node-red-contrib-mqtt2influx."""
 
-from .actions import ActionReceiver, Received
+from .actions import ActionReceiver, Received, Refused
 from .message import Rejected, Verified, device_key, read_key, sign, stamped, verify
 from .performed import InUse, PerformedActions
 
@@ -9,6 +9,7 @@ __all__ = [
     "InUse",
     "PerformedActions",
     "Received",
+    "Refused",
     "Rejected",
     "Verified",
     "device_key",

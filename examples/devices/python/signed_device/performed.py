@@ -1,9 +1,10 @@
-"""The memory of a device that acts: which actions it has performed. It outlives a crash and a power cut."""
+"""The memory of a device that acts: which actions it has performed, and when the newest was signed. It outlives a crash and
+a power cut."""
 
 import json
 import os
 import time
-from typing import Callable, Dict, List, NamedTuple, Optional
+from typing import Any, Callable, Dict, List, NamedTuple, Optional, Tuple
 
 try:
     import fcntl
@@ -26,13 +27,18 @@ class InUse(Exception):
     """Another process has the same memory: two that act upon the same messages would perform each action twice."""
 
 
+# Seconds since 1970, and nanoseconds.
+SignedTime = Tuple[int, int]
+
+
 class Entry(NamedTuple):
     expires: int
     state: str
+    signed: SignedTime = (0, 0)
 
 
 class PerformedActions:
-    """A file with a line for each step: an action begins, an action is done. Each line is on the disk (fsync) when the
+    """The memory of one action topic: a file with a line for each step: an action begins, an action is done. Each line is on the disk (fsync) when the
     method returns. Raises OSError where that is not possible: then the action must not be performed, or not be
     acknowledged. Raises InUse where another process has opened the same file."""
 
@@ -43,6 +49,8 @@ class PerformedActions:
         self._lines = 0
         self._most_lines = 0
         self._lock = _lock(f"{path}.lock")
+        # Of the action that was begun last.
+        self.newest: SignedTime = (0, 0)
         self._entries = self._read()
         self._rewrite()
 
@@ -55,8 +63,8 @@ class PerformedActions:
         """The actions that have begun and have no outcome."""
         return [action for action, entry in self._entries.items() if entry.state == BEGUN]
 
-    def begin(self, action: str, expires: int) -> None:
-        self._write(action, Entry(expires, BEGUN))
+    def begin(self, action: str, expires: int, signed: SignedTime) -> None:
+        self._write(action, Entry(expires, BEGUN, signed))
 
     def done(self, action: str) -> None:
         self._write(action, self._entries[action]._replace(state=DONE))
@@ -82,7 +90,7 @@ class PerformedActions:
             self._close_file()
             raise
         self._lines += 1
-        _take(self._entries, action, entry)
+        self._take(self._entries, action, entry)
 
     def _rewrite(self) -> None:
         """Writes the file anew, without what is long expired and without what a crash or an error has cut off."""
@@ -93,7 +101,10 @@ class PerformedActions:
         fresh = f"{self._path}.new"
         file = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND, 0o600)
         try:
-            _append(file, b"".join(_line(action, entry) for action, entry in entries.items()))
+            lines = [_line(action, entry) for action, entry in entries.items()]
+            # Its own entry may be gone.
+            lines.append(_as_line({"newest": self.newest}))
+            _append(file, b"".join(lines))
             os.replace(fresh, self._path)
             self._sync_folder()
         except OSError:
@@ -101,8 +112,8 @@ class PerformedActions:
             raise
         self._file = file
         self._entries = entries
-        self._lines = len(entries)
-        self._most_lines = max(FEWEST_LINES, 2 * len(entries))
+        self._lines = len(lines)
+        self._most_lines = max(FEWEST_LINES, 2 * len(lines))
 
     def _read(self) -> Dict[str, Entry]:
         entries: Dict[str, Entry] = {}
@@ -114,8 +125,21 @@ class PerformedActions:
         # What follows the last line feed was never confirmed by fsync, so nothing was done on the strength of it.
         for line in lines[:-1]:
             step = json.loads(line)
-            _take(entries, step["id"], Entry(step["expires"], step["state"]))
+            if "newest" in step:
+                self.newest = tuple(step["newest"])
+            else:
+                # An earlier release kept no signed times.
+                signed = tuple(step.get("signed", (0, 0)))
+                self._take(entries, step["id"], Entry(step["expires"], step["state"], signed))
         return entries
+
+    def _take(self, entries: Dict[str, Entry], action: str, entry: Entry) -> None:
+        if entry.state == BEGUN:
+            self.newest = entry.signed
+        if entry.state == NOT_PERFORMED:
+            entries.pop(action, None)
+        else:
+            entries[action] = entry
 
     def _close_file(self) -> None:
         if self._file is not None:
@@ -145,15 +169,12 @@ def _lock(path: str) -> Optional[int]:
     return file
 
 
-def _take(entries: Dict[str, Entry], action: str, entry: Entry) -> None:
-    if entry.state == NOT_PERFORMED:
-        entries.pop(action, None)
-    else:
-        entries[action] = entry
-
-
 def _line(action: str, entry: Entry) -> bytes:
-    return json.dumps({"id": action, "expires": entry.expires, "state": entry.state}).encode("ascii") + b"\n"
+    return _as_line({"id": action, **entry._asdict()})
+
+
+def _as_line(values: Dict[str, Any]) -> bytes:
+    return json.dumps(values).encode("ascii") + b"\n"
 
 
 def _append(file: int, lines: bytes) -> None:

@@ -67,7 +67,11 @@ bool storeRecord(void *, size_t slot, const iot_action_record *record) {
   return flash.putBytes(name, record, sizeof *record) == sizeof *record;
 }
 
-iot_performed performed = {records, REMEMBERED_ACTIONS, storeRecord, wasPerformed, NULL};
+bool storeNewest(void *, const iot_signed_time *newest) {
+  return flash.putBytes("newest", newest, sizeof *newest) == sizeof *newest;
+}
+
+iot_performed performed = {records, REMEMBERED_ACTIONS, storeRecord, wasPerformed, NULL, storeNewest, {0, 0}};
 
 // What is stored must be read: an action that is forgotten is performed again.
 bool load(const char *name, void *value, size_t size) {
@@ -77,6 +81,7 @@ bool load(const char *name, void *value, size_t size) {
 bool loadState() {
   char name[8];
   if (!flash.begin("actions", false) || !load("valve", &valve, sizeof valve)) return false;
+  if (!load("newest", &performed.newest, sizeof performed.newest)) return false;
   for (size_t slot = 0; slot < REMEMBERED_ACTIONS; slot++) {
     slotName(slot, name);
     if (!load(name, &records[slot], sizeof records[slot])) return false;
@@ -112,10 +117,25 @@ void acknowledge(const iot_action *action) {
   publish(ACKNOWLEDGE_TOPIC, &payload);
 }
 
+// The sender need not wait, and knows why.
+void refuse(const iot_action *action, const char *reason) {
+  char text[256];
+  iot_payload payload;
+  iot_payload_begin(&payload, text, sizeof text);
+  iot_payload_text(&payload, "id", action->id);
+  iot_payload_boolean(&payload, "ok", false);
+  iot_payload_text(&payload, "reason", reason);
+  publish(ACKNOWLEDGE_TOPIC, &payload);
+}
+
+// Whether it is done. What cannot be stored is not answered: it is settled when something comes again.
 bool perform(const iot_action *action) {
   double percent;
-  if (!iot_get_number(action->payload, action->length, "position", &percent) || percent < 0 || percent > 100) return false;
-  return moveTo(percent, action);
+  if (!iot_get_number(action->payload, action->length, "position", &percent) || percent < 0 || percent > 100) {
+    if (iot_action_not_performed(&performed, action)) refuse(action, "no position from 0 to 100");
+    return false;
+  }
+  return moveTo(percent, action) && iot_action_done(&performed, action);
 }
 
 // Without an answer the action comes again. PubSubClient acknowledges to the broker when this returns.
@@ -124,10 +144,11 @@ void onMessage(char *, uint8_t *message, unsigned int length) {
   iot_decision decision = iot_action_receive(&performed, (const char *)message, length, key, keyLength, time(NULL), &action);
   Serial.printf("action: %d\n", decision);
   if (decision == IOT_PERFORM) {
-    if (!perform(&action) || !iot_action_done(&performed, &action)) return;
+    if (!perform(&action)) return;
     decision = IOT_AGAIN;
   }
   if (decision == IOT_AGAIN) acknowledge(&action);
+  if (decision == IOT_OUTDATED) refuse(&action, "outdated: an action that was signed later has been begun before");
 }
 
 // ---- the board ----
