@@ -18,6 +18,9 @@ const ACKNOWLEDGED_OUTPUT = 1;
 /** Before a point is offered again to a store that did not take it. */
 const LOG_AGAIN = 1000;
 
+/** Characters of a topic or reason that a log line has; a topic may have 65,535. */
+const LONGEST_QUOTED = 200;
+
 export interface NodeUserOptions {
   runtime: MessageNode;
   judge: AnswerJudge;
@@ -136,7 +139,8 @@ export class NodeUser implements OutboxUser {
 
   #reject(code: string, topic: string, reason: string): void {
     tally(this.#options.tallies.answersRejected, code);
-    const text = this.#RED._('iot-sign-publish.report.answer-rejected', { code, topic, reason });
+    const quoted = { topic: cut(topic), reason: cut(reason) };
+    const text = this.#RED._('iot-sign-publish.report.answer-rejected', { code, ...quoted });
     this.#warnings.say(`answer ${code}`, text);
   }
 
@@ -147,6 +151,11 @@ export class NodeUser implements OutboxUser {
     }, LOG_AGAIN);
     this.#timers.add(timer);
   }
+}
+
+/** What others have chosen, as much of it as belongs into a log. */
+function cut(text: string): string {
+  return text.length <= LONGEST_QUOTED ? text : `${text.slice(0, LONGEST_QUOTED)}…`;
 }
 
 function outputs(index: number, message: NodeMessage): (NodeMessage | null)[] {

@@ -3,6 +3,7 @@ import { PackError, reasonOf } from '../errors';
 import { ownClientId } from '../mqtt/client-id';
 import { Packets } from '../mqtt/packets';
 import { Session, type BrokerAddress, type SessionState } from '../mqtt/session';
+import { DEFAULT_MAXIMUM_BYTES } from '../protocol/limits';
 import { signedRange } from '../store/keys';
 import { Store } from '../store/store';
 import { systemClock } from './clock';
@@ -313,7 +314,7 @@ export class Outbox {
   }
 
   async #received({ topic, payload, retain }: IPublishPacket, journal: Journal): Promise<void> {
-    const bytes = Buffer.from(payload);
+    const bytes = Buffer.isBuffer(payload) ? payload : Buffer.from(payload);
     const claimed = claimedId(bytes);
     const action = journal.find(claimed);
     const user = this.#users.get(action?.node ?? '') ?? this.#userFor(topic);
@@ -345,6 +346,8 @@ export class Outbox {
 
 /** The action that an answer says it is to; nothing is proven yet. */
 function claimedId(bytes: Buffer): string {
+  // Nobody has proven anything yet, so it is judged by its length before it is parsed.
+  if (bytes.length > DEFAULT_MAXIMUM_BYTES) return '';
   try {
     const message = JSON.parse(bytes.toString()) as { payload?: { id?: unknown } } | null;
     const id = message?.payload?.id;

@@ -3,6 +3,7 @@ import { PackError } from '../errors';
 import { connectionWords, NO_ANSWER } from './connection-words';
 import { Culprits } from './culprit';
 import { PacketIds } from './packet-ids';
+import { limitPackets, MAXIMUM_PACKET_SIZE } from './packet-limit';
 import { sizeOf } from './packet-record';
 import type { Packets } from './packets';
 import { PACKET_TOO_LARGE } from './refusal';
@@ -165,7 +166,13 @@ export class Session {
       ...options,
       clientId: this.#clientId,
       clean: false,
-      ...(isVersion5 && { properties: { ...options.properties, sessionExpiryInterval: SESSION_EXPIRY } }),
+      ...(isVersion5 && {
+        properties: {
+          ...options.properties,
+          sessionExpiryInterval: SESSION_EXPIRY,
+          maximumPacketSize: MAXIMUM_PACKET_SIZE,
+        },
+      }),
       outgoingStore: this.#packets,
       messageIdProvider: new PacketIds((id) => this.#packets.has(id)),
       // Its own list of topics would be subscribed to only where the session was lost.
@@ -184,6 +191,8 @@ export class Session {
       }
     });
     client.on('packetsend', (packet) => {
+      // The first on each connection, and nothing has come in by it yet.
+      if (packet.cmd === 'connect') limitPackets(client.stream, isVersion5);
       // One at a time: the proof, which has no id, and then the replay.
       if (this.#isReady || (packet.cmd !== 'publish' && packet.cmd !== 'pubrel')) return;
       this.#culprits.sent(packet.messageId || PROOF, Date.now());
