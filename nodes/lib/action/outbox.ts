@@ -360,9 +360,10 @@ function claimedId(bytes: Buffer): string {
 /** Of all brokers: a device may have been given another one. */
 async function learnSignedTimes(store: Store): Promise<void> {
   for await (const page of store.pages(signedRange())) {
-    for (const [, value] of page) {
+    for (const [key, value] of page) {
       const time = decodeSignedTime(value);
-      if (time !== undefined) signedTimes.learn(time);
+      if (time === undefined) await store.putAsideBody(key, value);
+      else signedTimes.learn(time);
     }
   }
 }

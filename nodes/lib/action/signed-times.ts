@@ -1,3 +1,5 @@
+import { parseJson } from '../store/json';
+
 /**
  * How far a device lets a signed time be ahead of its clock. What was signed further ahead than this has been refused, or the
  * device's clock was wrong as well: then it must not bind what is signed now.
@@ -49,10 +51,6 @@ export function encodeSignedTime(time: string): Buffer {
 
 /** Undefined for what no release has written. */
 export function decodeSignedTime(value: Buffer): string | undefined {
-  try {
-    const record = JSON.parse(value.toString()) as { time?: unknown } | null;
-    return typeof record?.time === 'string' && /^[0-9]{1,20}$/.test(record.time) ? record.time : undefined;
-  } catch {
-    return undefined; // damaged
-  }
+  const record = parseJson(value) as { time?: unknown } | null | undefined;
+  return typeof record?.time === 'string' && /^[0-9]{1,20}$/.test(record.time) ? record.time : undefined;
 }

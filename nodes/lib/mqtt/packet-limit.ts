@@ -1,4 +1,3 @@
-import type { Readable } from 'node:stream';
 import { DEFAULT_MAXIMUM_BYTES } from '../protocol/limits';
 
 /** MQTT 5 section 1.5.4: of a topic. */
@@ -86,8 +85,14 @@ function lengthOf(length: number): number[] {
   return length < 128 ? [length] : [(length % 128) | 0x80, ...lengthOf(Math.floor(length / 128))];
 }
 
+/** What is used of a stream. */
+interface Incoming {
+  push(chunk: unknown, encoding?: BufferEncoding): boolean;
+  destroy(error: Error): unknown;
+}
+
 /** Puts a limit to what comes in by a stream from now on; a packet that cannot be cut ends it with an error. */
-export function limitPackets(stream: Readable, isVersion5: boolean): void {
+export function limitPackets(stream: Incoming, isVersion5: boolean): void {
   const limit = new PacketLimit(isVersion5);
   const push = stream.push.bind(stream);
   stream.push = (chunk: unknown, encoding?: BufferEncoding) => {

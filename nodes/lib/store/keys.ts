@@ -63,6 +63,7 @@ const KINDS = new Set([
     'owed',
     'listened',
     'action',
+    'signed',
     'packet',
   ],
   ...['installation', 'format'],
