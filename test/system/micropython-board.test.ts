@@ -224,6 +224,8 @@ memory = PerformedActions("p")
 memory.begin("next", 200, (1, 0))
 print("lines", lines())`);
     expect(output).toContain('lines 8\nfull True False\nlines 2\n');
-    expect(output).toContain(`lines ['["more", 200, "begun", 0, 0]', '["", 0, "newest", 1, 0]', '["next", 200, "begun", 1, 0]']`);
+    expect(output).toContain(
+      `lines ['["more", 200, "begun", 0, 0]', '["", 0, "newest", 1, 0]', '["next", 200, "begun", 1, 0]']`,
+    );
   });
 });
