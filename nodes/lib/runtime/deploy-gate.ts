@@ -5,6 +5,9 @@ import { MinuteLog } from './minute-log';
 
 const LIMIT = { messages: 100_000, bytes: 64 * 1024 * 1024 };
 
+/** Milliseconds to wait for what config nodes read. */
+const LONGEST_READING = 60_000;
+
 /** What core says of its state, beside the events of the flows. */
 interface RuntimeEvent {
   id?: string;
@@ -69,9 +72,12 @@ export class DeployGate {
     if (!this.#deploying) return;
     this.#reading.add(reading);
     const read = (): void => {
+      clearTimeout(timer);
       this.#reading.delete(reading);
       if (this.#endsWhenRead) this.#end();
     };
+    // A file system that does not answer must not stop everything else.
+    const timer = setTimeout(read, LONGEST_READING);
     reading.then(read, read);
   }
 

@@ -1,6 +1,6 @@
 import { EventEmitter } from 'node:events';
 import type { NodeAPI, NodeMessageInFlow } from 'node-red';
-import { beforeEach, describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { DeployGate, afterDeploy, deployGate, isDeploying } from '../../../nodes/lib/runtime/deploy-gate';
 
 const message = (id: number, payload: unknown = id): NodeMessageInFlow => ({ _msgid: String(id), payload });
@@ -113,6 +113,47 @@ describe('the gate', () => {
     expect(got).toEqual([]);
     events.emit('flows:stopped');
     start();
+    expect(got).toEqual(['a1']);
+  });
+
+  it('stays closed until what config nodes read for the first time has been read, or could not be', async () => {
+    const gate = deployGate(RED);
+    let haveRead = (): void => undefined;
+    let haveFailed = (): void => undefined;
+    const registry = new Promise<void>((resolve) => {
+      haveRead = resolve;
+    });
+    const keys = new Promise<void>((_resolve, reject) => {
+      haveFailed = () => reject(new Error('it is not there'));
+    });
+    gate.waitFor(registry);
+    gate.waitFor(keys);
+    gate.holds('a', message(1));
+    start();
+    expect(isDeploying(RED)).toBe(true);
+    haveRead();
+    await registry;
+    expect(got).toEqual([]);
+    haveFailed();
+    await keys.catch(() => undefined);
+    await Promise.resolve();
+    expect(got).toEqual(['a1']);
+    expect(isDeploying(RED)).toBe(false);
+    // A version that is read later holds nothing up: there is one in force.
+    gate.waitFor(new Promise(() => undefined));
+    expect(gate.holds('a', message(2))).toBe(false);
+  });
+
+  it('does not wait for ever for a file system that does not answer', () => {
+    vi.useFakeTimers();
+    onTestFinished(() => void vi.useRealTimers());
+    const gate = deployGate(RED);
+    gate.waitFor(new Promise(() => undefined));
+    gate.holds('a', message(1));
+    start();
+    vi.advanceTimersByTime(59_000);
+    expect(got).toEqual([]);
+    vi.advanceTimersByTime(1_000);
     expect(got).toEqual(['a1']);
   });
 
