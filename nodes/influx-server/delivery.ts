@@ -109,6 +109,11 @@ export class Delivery {
     return this.#users[0]?.server;
   }
 
+  /** Ids of all nodes of the place. */
+  get servers(): string[] {
+    return this.#users.map(({ server }) => server);
+  }
+
   get isUsed(): boolean {
     return this.#users.length > 0;
   }

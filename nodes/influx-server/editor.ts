@@ -5,6 +5,7 @@ import { translate } from '../lib/editor/translate';
 import { isWholeNumber, validator } from '../lib/editor/validators';
 import { DEFAULT_QUEUE_LIMIT, DEFAULT_TIMEOUT, type InfluxServerConfig, type InfluxServerCredentials } from './config';
 import { prepareConnectionTest } from '../lib/editor/connection-test';
+import { prepareQueueList } from '../lib/editor/queue-list';
 import { isHttpUrl, prepareFields } from '../lib/editor/server-fields';
 
 /** An hour, in seconds. */
@@ -85,5 +86,6 @@ RED.nodes.registerType('influx-server', {
     makeConfigButtonsReachable('node-config-input', 'tls', 'tls-config');
     prepareFields();
     prepareConnectionTest(this.id);
+    prepareQueueList(this.id);
   },
 } satisfies ConfigNodeDefinition<InfluxServerConfig, InfluxServerCredentials>);

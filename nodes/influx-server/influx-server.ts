@@ -20,6 +20,7 @@ import {
 } from './config';
 import { useDelivery, type DeliveryUse } from './deliveries';
 import type { Delivery, Report } from './delivery';
+import { serveQueues } from './queue-endpoints';
 import { queueMetrics } from './queue-metrics';
 
 const MEGABYTE = 1_000_000;
@@ -87,6 +88,7 @@ export default function register(RED: NodeAPI): void {
     settings: { influxServerStore: { value: '', exportable: false } },
   });
   serveMetrics(RED);
+  serveQueues(RED);
 
   addJsonEndpoint(RED, 'influx-server/test', 'influx-server.write', async (body) => {
     const deployed = configNode(RED, textMember(body, 'id'), 'influx-server') as InfluxServerNode | undefined;

@@ -1,6 +1,8 @@
 import type { Node, NodeAPI } from 'node-red';
 import type { InfluxServerNode } from '../influx-server/influx-server';
+import { unownedQueues } from '../influx-server/unowned-queues';
 import { PackError } from '../lib/errors';
+import { checkBucket } from '../lib/influx/bucket-name';
 import { lineOfNew } from '../lib/influx/line-protocol';
 import { configNode } from '../lib/runtime/config-nodes';
 import { tally } from '../lib/runtime/counters';
@@ -21,7 +23,9 @@ export default function register(RED: NodeAPI): void {
       rejectedOutput: REFUSED_OUTPUT,
       view: () =>
         delivery
-          ? writeView(writeState(delivery, this.id), (name, values) => RED._(`influx-write.status.${name}`, values))
+          ? writeView(writeState(delivery, this.id, unownedQueues(RED)), (name, values) =>
+              RED._(`influx-write.status.${name}`, values),
+            )
           : { intent: 'misconfigured', text: RED._('influx-write.status.not-configured') },
     });
     if (!delivery) {
@@ -34,6 +38,7 @@ export default function register(RED: NodeAPI): void {
     runtime.onInput((message, _send, done) => {
       const { point } = message;
       if (!point) throw new PackError('invalid-point', RED._('influx-write.error.no-point'));
+      checkBucket(point.bucket);
       const line = lineOfNew(point);
       // Hand-made points without a kind are sensor data; alarms and actions outlive them when the queue is full.
       const priority = message.kind === undefined || message.kind === 'sensor' ? 'sensor' : 'event';

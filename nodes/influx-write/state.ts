@@ -1,8 +1,9 @@
 import type { Delivery } from '../influx-server/delivery';
+import type { UnownedQueues } from '../influx-server/unowned-queues';
 import type { WriteState } from './view';
 
 /** What became of the points of one `influx-write` node, and what its server's writer is doing. */
-export function writeState(delivery: Delivery, origin: string): WriteState {
+export function writeState(delivery: Delivery, origin: string, unowned: UnownedQueues): WriteState {
   const { written, refused, dropped, queuedPoints } = delivery.totalsOf(origin);
   return {
     storeProblem: delivery.problem,
@@ -11,6 +12,7 @@ export function writeState(delivery: Delivery, origin: string): WriteState {
     refused,
     dropped,
     queued: queuedPoints,
+    unowned: Array.from(unowned.points.values()).reduce((sum, points) => sum + points, 0),
   };
 }
 

@@ -11,6 +11,8 @@ export interface WriteState {
   /** Gave way to newer points because the queue was full. */
   dropped: number;
   queued: number;
+  /** Points in queues that no server writes any more. */
+  unowned: number;
 }
 
 /** As in core: the words of the catalogue, `influx-write.status.<name>`. */
@@ -20,9 +22,11 @@ type Translate = (name: string, values?: Record<string, string>) => string;
 const BATCH = 5000;
 /** The status that tells an operator most: what is broken first, then what is waiting, then what was done; lost points always. */
 export function writeView(state: WriteState, text: Translate): StatusView {
-  const view = viewOfDelivery(state, text);
-  if (state.dropped === 0) return view;
-  return { intent: view.intent, text: text('dropped', { rest: view.text, dropped: count(state.dropped) }) };
+  const { dropped, unowned } = state;
+  let view = viewOfDelivery(state, text);
+  if (dropped > 0) view = { intent: view.intent, text: text('dropped', { rest: view.text, dropped: count(dropped) }) };
+  if (unowned > 0) view = { intent: view.intent, text: text('unowned', { rest: view.text, unowned: count(unowned) }) };
+  return view;
 }
 
 function viewOfDelivery(state: WriteState, text: Translate): StatusView {

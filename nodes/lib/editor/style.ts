@@ -18,6 +18,9 @@ const RULES = `
 .mqtt2influx-result[data-outcome="success"] { border-left-color: var(--red-ui-border-color-success); }
 .mqtt2influx-result[data-outcome="warning"] { border-left-color: var(--red-ui-border-color-warning); }
 .mqtt2influx-result[data-outcome="failure"] { border-left-color: var(--red-ui-border-color-error); }
+.mqtt2influx-list { margin: 0 0 6px; list-style: none; overflow-wrap: anywhere; max-height: 240px; overflow-y: auto; }
+.mqtt2influx-list > li { margin-bottom: 6px; }
+.mqtt2influx-detail { color: var(--red-ui-secondary-text-color); }
 .mqtt2influx-result ul { margin: 4px 0 0 18px; }
 `;
 

@@ -1,6 +1,7 @@
 import { afterEach, expect, it } from 'vitest';
 import { useDelivery, type DeliveryUse } from '../../../nodes/influx-server/deliveries';
 import type { DeliveryUser, Report } from '../../../nodes/influx-server/delivery';
+import { UnownedQueues } from '../../../nodes/influx-server/unowned-queues';
 import { Marks } from '../../../nodes/lib/aggregate/marks';
 import { hasRecords, queueRanges } from '../../../nodes/lib/store/move-queue';
 import { placeOf } from '../../../nodes/lib/influx/place';
@@ -188,4 +189,25 @@ it('takes over the queue of another place for an operator, and a bucket of it ca
   expect(use.delivery.buckets.has('../x')).toBe(false);
   expect(use.delivery.totals()).toMatchObject({ accepted: 1, recovered: 5, dropped: 2, queuedPoints: 4 });
   expect(server.reports).toContainEqual(['discarded', { bucket: '../x', points: 2, place: server.place }]);
+});
+
+it('finds the queue that a renamed server has left, and can discard it', async () => {
+  const server = new FakeServer();
+  const directory = tempDirectory('place');
+  const away = (): WriteOutcome => ({ kind: 'retry', reason: 'away' });
+  const unowned = new UnownedQueues(directory);
+  const old = server.use(directory, 'a', away, 'http://left:8086');
+  await accept(old, [1, 2, 3]);
+  const other = server.use(directory, 'b', away, 'http://other:8086');
+  await accept(other, [4]);
+  expect((await unowned.look()).size).toBe(0);
+  await left(old);
+  expect(await unowned.look()).toEqual(new Map([['http://left:8086', 3]]));
+  expect(await unowned.discard('http://left:8086')).toBe(3);
+  expect(unowned.points.size).toBe(0);
+  await expect(unowned.discard('http://other:8086')).rejects.toMatchObject({ code: 'store-unavailable' });
+  expect(other.delivery.totals()).toMatchObject({ queuedPoints: 1 });
+  const again = server.use(directory, 'a', away, 'http://left:8086');
+  await accept(again, [5]);
+  expect(again.delivery.totals()).toMatchObject({ accepted: 1, recovered: 0, queuedPoints: 1 });
 });

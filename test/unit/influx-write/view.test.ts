@@ -8,6 +8,7 @@ const quiet: WriteState = {
   refused: 0,
   dropped: 0,
   queued: 0,
+  unowned: 0,
 };
 const view = (state: Partial<WriteState>) =>
   writeView({ ...quiet, ...state }, (name, values) => [name, ...Object.values(values ?? {})].join(' '));
@@ -48,5 +49,9 @@ describe('the status of influx-write', () => {
 
   it('cuts what no status can show', () => {
     expect(view({ storeProblem: 'x'.repeat(500) }).text.length).toBeLessThan(80);
+  });
+
+  it('tells of points in queues that no server writes', () => {
+    expect(view({ written: 3, unowned: 1200 })).toEqual({ intent: 'ok', text: 'unowned written 3 1,200' });
   });
 });
