@@ -3,7 +3,7 @@ import type { FlowNodeDefinition } from '../lib/editor/node-definition';
 import { addStyle } from '../lib/editor/style';
 import { translate } from '../lib/editor/translate';
 import { isWholeNumber, validator } from '../lib/editor/validators';
-import { DEFAULT_GRACE, type InfluxAggregateConfig } from './config';
+import { type InfluxAggregateConfig } from './config';
 
 /** A day, in seconds. */
 const LONGEST_GRACE = 86_400;
@@ -21,10 +21,10 @@ RED.nodes.registerType('influx-aggregate', {
     registry: { value: '', type: 'iot-registry', required: true, label: translate('influx-aggregate.label.registry') },
     server: { value: '', type: 'influx-server', required: true, label: translate('influx-aggregate.label.server') },
     grace: {
-      value: DEFAULT_GRACE,
+      value: '',
       label: translate('influx-aggregate.label.grace'),
       validate: validator((value) =>
-        isWholeNumber(value, 0, LONGEST_GRACE)
+        value.trim() === '' || isWholeNumber(value, 0, LONGEST_GRACE)
           ? undefined
           : translate('influx-aggregate.error.grace', { most: LONGEST_GRACE }),
       ),

@@ -11,7 +11,7 @@ import { MessageNode } from '../lib/runtime/message-node';
 import { addCollector, serveMetrics } from '../lib/runtime/metrics';
 import { MinuteLog } from '../lib/runtime/minute-log';
 import { commandOf } from './command';
-import { DEFAULT_GRACE, type InfluxAggregateConfig } from './config';
+import { DEFAULT_GRACE, LONG_GRACE, type InfluxAggregateConfig } from './config';
 import { Backfill } from './progress';
 import { aggregateView } from './view';
 import { windowMetrics } from './window-metrics';
@@ -39,6 +39,9 @@ export default function register(RED: NodeAPI): void {
     const listener: AggregatorListener = {
       computed: (batch) => {
         this.send({ payload: batch });
+        const { corrections, measurement, into } = batch;
+        if (corrections > 0)
+          log.say(`corrected ${measurement}`, text('report.corrected', { corrections, measurement, into }));
         const progress = backfill.after(batch, aggregator.state());
         if (progress) sendProgress(progress);
       },
@@ -49,7 +52,8 @@ export default function register(RED: NodeAPI): void {
       changed: () => runtime.status.touch(),
     };
     const seconds = Number(config.grace);
-    const grace = config.grace === '' || !(seconds >= 0) ? DEFAULT_GRACE : seconds;
+    const usual = connection.overwrites ? DEFAULT_GRACE : LONG_GRACE;
+    const grace = config.grace === '' || !(seconds >= 0) ? usual : seconds;
     const aggregator = delivery.aggregator(this.id, grace * 1000, connection, listener);
     let tooShort: Rule | undefined;
     const runtime = new MessageNode(RED, this, {
@@ -77,7 +81,10 @@ export default function register(RED: NodeAPI): void {
     const stopFollowing = registryNode.changed.add(takeRules);
     const stopListening = delivery.listen(this.id, {
       written: () => undefined,
-      refused: ({ reason, line }) => log.say(`refused ${reason}`, text('report.refused', { reason, line })),
+      refused: ({ origin, reason, line }) => {
+        if (origin === this.id) aggregator.hasRefused();
+        log.say(`refused ${reason}`, text('report.refused', { reason, line }));
+      },
       changed: () => runtime.status.touch(),
     });
     const stopCollecting = addCollector(() => windowMetrics(this.id, aggregator.state()));

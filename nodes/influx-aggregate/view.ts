@@ -6,10 +6,11 @@ type Translate = (name: string, values?: Record<string, string>) => string;
 
 /** The status that tells an operator most: what is broken, then what is waiting. */
 export function aggregateView(state: AggregationState, text: Translate): StatusView {
-  const { trouble, waiting, oldest, open, computed, expired } = state;
+  const { trouble, waiting, oldest, open, computed, expired, refused, refuses } = state;
   const windows = count(waiting);
   if (trouble !== undefined)
     return { intent: 'trouble', text: text('trouble', { reason: shortened(trouble), windows }) };
+  if (refuses) return { intent: 'trouble', text: text('refuses', { refused: count(refused) }) };
   if (waiting === 1) return { intent: 'working', text: text('one-window') };
   if (waiting > 0) {
     const since =
@@ -19,6 +20,7 @@ export function aggregateView(state: AggregationState, text: Translate): StatusV
     return { intent: 'working', text: since };
   }
   if (computed + open === 0) return { intent: 'idle', text: text('nothing') };
+  if (refused > 0) return { intent: 'ok', text: text('up-to-date-refused', { refused: count(refused) }) };
   if (expired > 0) return { intent: 'ok', text: text('up-to-date-but', { windows: count(expired) }) };
   return { intent: 'ok', text: text('up-to-date') };
 }

@@ -2,17 +2,25 @@ import type { AggregationState } from '../lib/aggregate/aggregator';
 import type { Metric } from '../lib/runtime/prometheus';
 
 const COUNTERS = {
-  computed: 'Windows computed',
-  expired: 'Windows left as they are because their raw points were not all kept any more',
+  computed: ['mqtt2influx_windows_computed_total', 'Windows computed'],
+  expired: [
+    'mqtt2influx_windows_expired_total',
+    'Windows left as they are because their raw points were not all kept any more',
+  ],
+  refused: ['mqtt2influx_results_refused_total', 'Results that InfluxDB has refused'],
+  corrections: [
+    'mqtt2influx_results_corrections_total',
+    'Results written beside an earlier one, which late points have changed and InfluxDB 3.x would not surely replace',
+  ],
 } as const;
 
 /** The windows of one node as metrics. */
 export function windowMetrics(node: string, state: AggregationState): Metric[] {
-  const metrics: Metric[] = Object.entries(COUNTERS).map(([name, help]) => ({
-    name: `mqtt2influx_windows_${name}_total`,
+  const metrics: Metric[] = Object.entries(COUNTERS).map(([member, [name, help]]) => ({
+    name,
     help,
     type: 'counter',
-    samples: [{ labels: { node }, value: state[name as keyof typeof COUNTERS] }],
+    samples: [{ labels: { node }, value: state[member as keyof typeof COUNTERS] }],
   }));
   metrics.push({
     name: 'mqtt2influx_windows_waiting',

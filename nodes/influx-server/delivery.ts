@@ -202,6 +202,8 @@ export class Delivery {
     const source = {
       marks: this.#marks,
       mostResults: Math.min(MOST_RESULTS, Math.floor(this.#limitBytes() / BYTES_A_RESULT)),
+      overwrites: connection.overwrites,
+      trouble: (bucket: string) => this.#troubleOf(bucket),
       left: (bucket: string) => this.#queue?.left(bucket),
       waiting: (bucket: string) => this.#queue?.waiting(bucket) ?? 0,
       accept: (bucket: string, line: string, stored: StoredCallback) =>
@@ -374,6 +376,11 @@ export class Delivery {
     } else if (this.#inTrouble.delete(bucket)) {
       this.#report('log', 'writing', { bucket });
     }
+  }
+
+  #troubleOf(bucket: string): string | undefined {
+    const { state, reason } = this.#writer?.states().get(bucket) ?? {};
+    return state === 'retrying' || state === 'configuration' ? reason : undefined;
   }
 
   /** The node that accepted the point; when that is gone, another one that writes to this server. */

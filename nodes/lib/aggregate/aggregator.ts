@@ -5,7 +5,7 @@ import { dueStretches, dueWindows, groupsOf, oldestMarked, oldestWhole } from '.
 import { isWritten, STRETCH, type Mark, type RuleMarks } from './mark';
 import { seriesOf, type Marks } from './marks';
 import { RuleProgress } from './rule-progress';
-import type { Rule } from './rules';
+import type { MarkedRule, Rule } from './rules';
 import { Share } from './share';
 
 /** Windows that were computed together, and whose results are in the queue. */
@@ -36,6 +36,12 @@ export interface AggregationState {
   expired: number;
   /** Rows of results that InfluxDB could not hold. */
   unusable: number;
+  /** Results that InfluxDB has refused. */
+  refused: number;
+  /** Whether it has lately. */
+  refuses: boolean;
+  /** Rows that stand beside an earlier result, because late points changed it and it cannot be replaced. */
+  corrections: number;
   /** Why windows, or some of them, cannot be computed, if so. */
   trouble: string | undefined;
 }
@@ -59,6 +65,8 @@ export interface AggregatorSource extends ComputeSource {
   left(bucket: string): Reach | undefined;
   /** Points that wait to be written. */
   waiting(bucket: string): number;
+  /** Why points of a bucket cannot be written now, if so. */
+  trouble(bucket: string): string | undefined;
 }
 
 export interface AggregatorOptions {
@@ -87,6 +95,8 @@ const FAILED = 1000;
 const MOST_FAILED = 1000;
 /** for so many milliseconds. */
 const LEFT_ALONE = 600_000;
+/** A refused result is news for so many milliseconds. */
+const NEWS = 600_000;
 
 interface Work {
   rule: Rule;
@@ -109,6 +119,9 @@ export class Aggregator {
   #computed = 0;
   #expired = 0;
   #unusable = 0;
+  #refused = 0;
+  #refusedAt = -Infinity;
+  #corrections = 0;
 
   constructor(options: AggregatorOptions) {
     this.#options = options;
@@ -136,10 +149,28 @@ export class Aggregator {
       open += count.open;
       if (count.waiting > progress.old && progress.oldest !== undefined)
         oldest = Math.min(progress.oldest, oldest ?? Infinity);
-      trouble ??= progress.trouble;
+      trouble ??= progress.trouble ?? this.#troubleOf(marks.rule, count.waiting > progress.old);
     }
     const [computed, expired, unusable] = [this.#computed, this.#expired, this.#unusable];
-    return { waiting, oldest, open, computed, expired, unusable, trouble };
+    const refuses = this.#steady() - this.#refusedAt < NEWS;
+    const results = { refused: this.#refused, refuses, corrections: this.#corrections };
+    return { waiting, oldest, open, computed, expired, unusable, ...results, trouble };
+  }
+
+  /** InfluxDB has refused a result. */
+  hasRefused(): void {
+    this.#refused++;
+    this.#refusedAt = this.#steady();
+    this.#options.listener.changed();
+  }
+
+  /** What keeps results from being written, or the points from it that windows wait for. */
+  #troubleOf({ bucket, into }: MarkedRule, isWaiting: boolean): string | undefined {
+    const { source } = this.#options;
+    const ofResults = source.trouble(into);
+    if (ofResults !== undefined) return `${into}: ${ofResults}`;
+    const ofPoints = isWaiting ? source.trouble(bucket) : undefined;
+    return ofPoints === undefined ? undefined : `${bucket}: ${ofPoints}`;
   }
 
   /**
@@ -265,7 +296,8 @@ export class Aggregator {
     const { source, grace } = this.#options;
     const left = source.left(rule.bucket);
     if (left === undefined) return [];
-    const options = { now: this.#now(), steady: this.#steady(), grace, retention: rule.retention, left };
+    const { overwrites } = source;
+    const options = { now: this.#now(), steady: this.#steady(), grace, retention: rule.retention, left, overwrites };
     let windows = dueWindows(marks, options);
     const stretches = dueStretches(marks, options);
     if (windows.expired.length + stretches.expired.length > 0) {
@@ -279,6 +311,11 @@ export class Aggregator {
     }
     progress.oldest = oldestMarked(marks, options);
     progress.old = windows.old + stretches.old;
+    if (!overwrites) {
+      const { sensor: arrived = 0 } = source.left(rule.into) ?? {};
+      if (!progress.canCompare(arrived, source.marks.stored(rule.into).sensor)) return [];
+      windows.due = windows.due.filter(({ start }) => !progress.isQueued(start));
+    }
     const parts = progress.part(windows.due, options.steady);
     const groups = groupsOf(parts.due, rule.every, (series) => progress.estimate.most(series));
     return [...progress.order(groups), ...parts.again.map((mark) => [mark])];
@@ -310,9 +347,12 @@ export class Aggregator {
       computed = await computeWindows(rule, range, { source, signal: this.#abort.signal, now: this.#now, unusable });
     } catch (error) {
       source.marks.giveBack(marks, taken);
+      progress.hasQueuedUnknown();
       throw error;
     }
     const { tooOld, ...counts } = computed;
+    if (!source.overwrites && counts.series > 0) progress.hasQueued(current, source.marks.stored(rule.into).sensor);
+    this.#corrections += counts.corrections;
     source.marks.giveBack(
       marks,
       taken.filter(({ mark }) => tooOld.has(mark.start)),

@@ -3,7 +3,8 @@ import { PackError } from '../errors';
 import type { QuerySource } from '../influx/query';
 import type { StoredCallback } from '../store/queue';
 import type { SeriesSet } from './mark';
-import { resultLine, Results } from './results';
+import { resultFields, resultLine, Results } from './results';
+import { StoredResults } from './revisions';
 import type { Rule } from './rules';
 import { statementOf } from './statement';
 import { windowsOf } from './windows';
@@ -13,6 +14,8 @@ const TURN = 8;
 
 /** Where raw points are read, and results go. */
 export interface ComputeSource extends QuerySource {
+  /** Whether a result that is written again surely replaces the earlier one. */
+  readonly overwrites: boolean;
   accept(bucket: string, line: string, stored: StoredCallback): void;
 }
 
@@ -40,6 +43,8 @@ export interface Counts {
   series: number;
   /** Raw points that were read. */
   points: number;
+  /** Rows that stand beside an earlier result, because it cannot be replaced. */
+  corrections: number;
 }
 
 export interface Computed extends Counts {
@@ -53,12 +58,21 @@ export interface Computed extends Counts {
  * @throws QueryError, PackError `store-unavailable` or `queue-full`
  */
 export async function computeWindows(rule: Rule, range: WindowRange, options: ComputeOptions): Promise<Computed> {
+  const results = new Results((line, stored) => options.source.accept(rule.into, line, stored));
+  try {
+    return await compute(rule, range, results, options);
+  } finally {
+    await results.settled();
+  }
+}
+
+async function compute(rule: Rule, range: WindowRange, results: Results, options: ComputeOptions): Promise<Computed> {
   const { source, signal, now, unusable } = options;
   const { from, to, starts, series } = range;
-  const results = new Results((line, stored) => source.accept(rule.into, line, stored));
-  const rows = source.query(rule.bucket, statementOf(rule, from, to, series), signal);
-  const counts: Counts = { series: 0, points: 0 };
+  const stored = source.overwrites ? new StoredResults() : await StoredResults.read(rule, range, options);
+  const counts: Counts = { series: 0, points: 0, corrections: 0 };
   const tooOld = new Set<number>();
+  const rows = source.query(rule.bucket, statementOf(rule, from, to, series), signal);
   let turn = performance.now();
   for await (const window of windowsOf(rows, rule.every)) {
     if (performance.now() - turn > TURN) {
@@ -75,7 +89,12 @@ export async function computeWindows(rule: Rule, range: WindowRange, options: Co
     }
     let line: string | undefined;
     try {
-      line = resultLine(rule, window);
+      const fields = resultFields(rule, window);
+      const place = fields && stored.placeOf(window.tags, window.start, fields);
+      if (fields && place) {
+        line = resultLine(rule, window.tags, fields, place.time);
+        if (place.isCorrection) counts.corrections++;
+      }
     } catch (error) {
       if (!(error instanceof PackError)) throw error;
       unusable(error.message);

@@ -5,6 +5,8 @@ import { hasEnded, isWritten, type Mark, type RuleMarks, type SeriesSet, type St
 const SETTLE = 5_000;
 /** but no longer than this. */
 const SETTLE_MOST = 60_000;
+/** The same so many times where results cannot be replaced. */
+const WITHOUT_REPLACING = 12;
 /** Windows are left alone this long before their first points may go: the clocks may differ, and reading takes time. */
 const EDGE = 60_000;
 /** What is too old stays marked for this long: the clock may be wrong, and be set right. */
@@ -17,6 +19,8 @@ export interface DueOptions extends Time {
   /** How long raw points are kept, in milliseconds. */
   retention: number;
   left: Reach;
+  /** Whether a result can be replaced: else late points are awaited for longer, for each time costs a row. */
+  overwrites: boolean;
 }
 
 export interface DueWindows {
@@ -98,8 +102,9 @@ export function oldestMarked({ rule, windows, stretches }: RuleMarks, time: Time
   return oldest;
 }
 
-function isSettled({ firstAt, lastAt }: Mark | Stretch, { steady, grace }: DueOptions): boolean {
-  return steady - lastAt >= Math.min(SETTLE, grace) || steady - firstAt >= SETTLE_MOST;
+function isSettled({ firstAt, lastAt }: Mark | Stretch, { steady, grace, overwrites }: DueOptions): boolean {
+  const times = overwrites ? 1 : WITHOUT_REPLACING;
+  return steady - lastAt >= Math.min(SETTLE * times, grace) || steady - firstAt >= SETTLE_MOST * times;
 }
 
 /**

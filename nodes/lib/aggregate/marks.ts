@@ -181,7 +181,7 @@ export class Marks implements QueueCompanion {
     const operations: StoreOperation[] = [];
     for (const [id, marks] of absent.flatMap((node) => [...this.of(node)])) {
       const heir = heirs.get(id);
-      if (heir !== undefined) operations.push(...this.#marker.inherit(heir, marks, this.#stored(heir.rule.bucket)));
+      if (heir !== undefined) operations.push(...this.#marker.inherit(heir, marks, this.stored(heir.rule.bucket)));
     }
     this.#write(operations).catch(() => undefined);
     for (const node of absent) this.setRules(node, []);
@@ -200,7 +200,7 @@ export class Marks implements QueueCompanion {
   collect(arriving: readonly PassingChunk[], dropped: readonly PassingChunk[]): StoreOperation[] {
     const operations: StoreOperation[] = [];
     for (const { head, lines } of arriving) {
-      this.#reach.set(head.bucket, { ...this.#stored(head.bucket), [head.priority]: head.sequence + 1 });
+      this.#reach.set(head.bucket, { ...this.stored(head.bucket), [head.priority]: head.sequence + 1 });
       const rules = this.#rules.sources(head.bucket);
       // Results never mark a window themselves.
       if (rules === undefined || this.#rules.has(head.origin)) continue;
@@ -227,17 +227,17 @@ export class Marks implements QueueCompanion {
     const firstWhole = stretchStart(from + length - every, every);
     const lastWhole = stretchStart(to, every);
     if (firstWhole >= lastWhole) {
-      await this.#write(this.#marker.addWindows(marks, from, to, this.#stored(bucket)));
+      await this.#write(this.#marker.addWindows(marks, from, to, this.stored(bucket)));
       return;
     }
-    await this.#write(this.#marker.addWindows(marks, from, firstWhole, this.#stored(bucket)));
+    await this.#write(this.#marker.addWindows(marks, from, firstWhole, this.stored(bucket)));
     const operations: StoreOperation[] = [];
     for (let start = firstWhole; start < lastWhole; start += length) {
       this.#marker.addToStretch(marks, start, start + length, operations);
       if (operations.length === BATCH) await this.#write(operations.splice(0));
     }
     await this.#write(operations);
-    await this.#write(this.#marker.addWindows(marks, lastWhole, to, this.#stored(bucket)));
+    await this.#write(this.#marker.addWindows(marks, lastWhole, to, this.stored(bucket)));
   }
 
   /**
@@ -249,7 +249,7 @@ export class Marks implements QueueCompanion {
   async unfold(marks: RuleMarks, stretch: Stretch, oldest: number): Promise<void> {
     const { every, bucket } = marks.rule;
     const first = Math.ceil(oldest / every) * every;
-    await this.#write(this.#marker.unfold(marks, stretch, first, this.#stored(bucket)));
+    await this.#write(this.#marker.unfold(marks, stretch, first, this.stored(bucket)));
   }
 
   /**
@@ -328,7 +328,7 @@ export class Marks implements QueueCompanion {
     for (const { key, rule, start, value } of this.#waiting.get(node) ?? []) {
       const marks = this.of(node).get(rule);
       if (marks === undefined) operations.push({ type: 'del', key });
-      else if (value.length === 0) marks.add(markOfAll(start, this.#stored(marks.rule.bucket), steady));
+      else if (value.length === 0) marks.add(markOfAll(start, this.stored(marks.rule.bucket), steady));
       else marks.stretches.set(start, { ...newStretch(start, steady), ...rangeOf(value) });
     }
     this.#waiting.delete(node);
@@ -344,7 +344,8 @@ export class Marks implements QueueCompanion {
     this.#marker.shareAmong(this.#rules.all().length);
   }
 
-  #stored(bucket: string): Reach {
+  /** Of a bucket: every chunk that was ever stored has a lower sequence. */
+  stored(bucket: string): Reach {
     return this.#reach.get(bucket) ?? this.#found(bucket);
   }
 

@@ -4,14 +4,13 @@ import type { FieldValue } from '../point';
 import type { StoredCallback } from '../store/queue';
 import { aggregate } from './functions';
 import type { Rule } from './rules';
-import { nanoseconds } from './statement';
 import type { SeriesWindow } from './windows';
 
 /** Lines that are handed to the queue before it has stored them. */
 const MOST_UNDER_WAY = 5000;
 
-/** The line that holds the results of a window of a series; undefined when none of its fields has a value. */
-export function resultLine(rule: Rule, { tags, start, values }: SeriesWindow): string | undefined {
+/** The fields that hold the results of a window of a series; undefined when none of its fields has a value. */
+export function resultFields(rule: Rule, { values }: SeriesWindow): Record<string, FieldValue> | undefined {
   if (values.size === 0) return undefined;
   const fields: Record<string, FieldValue> = {};
   for (const [field, functions] of rule.fields) {
@@ -20,13 +19,26 @@ export function resultLine(rule: Rule, { tags, start, values }: SeriesWindow): s
     for (const [name, value] of Object.entries(aggregate(ofField, functions)))
       fields[`${field}_${name}`] = { type: 'float', value };
   }
-  return lineOf({
-    bucket: rule.into,
-    measurement: rule.measurement,
-    tags: { ...tags },
-    fields,
-    time: nanoseconds(start),
-  });
+  return fields;
+}
+
+/** The names of the fields that hold the results of a field. */
+export function resultNames(field: string, functions: readonly string[]): string[] {
+  return [...new Set([...functions, 'count'])].map((name) => `${field}_${name}`);
+}
+
+/**
+ * The line that holds results.
+ *
+ * @param time - in nanoseconds since 1970
+ */
+export function resultLine(
+  rule: Rule,
+  tags: Readonly<Record<string, string>>,
+  fields: Record<string, FieldValue>,
+  time: string,
+): string {
+  return lineOf({ bucket: rule.into, measurement: rule.measurement, tags: { ...tags }, fields, time });
 }
 
 /** Hands results to the queue, no faster than it stores them. */
@@ -49,6 +61,7 @@ export class Results {
       this.#settled();
     });
     if (this.#underWay >= MOST_UNDER_WAY) await this.#until(MOST_UNDER_WAY / 2);
+    if (this.#failure !== undefined) throw this.#failure;
   }
 
   /**
@@ -58,6 +71,12 @@ export class Results {
    */
   async stored(): Promise<void> {
     await this.#until(0);
+    if (this.#failure !== undefined) throw this.#failure;
+  }
+
+  /** Resolves when nothing is under way any more, whatever became of it. */
+  async settled(): Promise<void> {
+    await this.#until(0);
   }
 
   async #until(left: number): Promise<void> {
@@ -66,6 +85,5 @@ export class Results {
         this.#settled = resolve;
       });
     }
-    if (this.#failure !== undefined) throw this.#failure;
   }
 }

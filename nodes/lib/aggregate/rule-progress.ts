@@ -34,6 +34,10 @@ export class RuleProgress {
   /** Starts of windows that the server could not answer for, though it can be reached: the last tried last. */
   readonly #failed = new Set<number>();
   #newestFirst = true;
+  /** Windows whose results may still be in the queue: the sequence of the chunk after theirs, by start. */
+  readonly #queued = new Map<number, number>();
+  /** The same for all windows, of what was in the queue when nothing was known of it. */
+  #queuedBefore: number | undefined;
 
   /** @param rows - raw rows to read with one query, about */
   constructor(rows: number) {
@@ -116,6 +120,35 @@ export class RuleProgress {
   /** These are not marked one by one any more. */
   forget(group: readonly Mark[]): void {
     for (const { start } of group) this.#failed.delete(start);
+  }
+
+  /**
+   * Results that must not be written over are compared with those that InfluxDB has: what is on its way there must have
+   * arrived.
+   *
+   * @param left - chunks of the results' bucket that have left the queue have lower sequences than this
+   * @param stored - and all that were stored than this
+   * @returns whether that can be done now, for windows that are not {@link isQueued}
+   */
+  canCompare(left: number, stored: number): boolean {
+    this.#queuedBefore ??= stored;
+    for (const [start, sequence] of this.#queued) if (sequence <= left) this.#queued.delete(start);
+    return left >= this.#queuedBefore;
+  }
+
+  /** Whether results of the window may still be in the queue. */
+  isQueued(start: number): boolean {
+    return this.#queued.has(start);
+  }
+
+  /** Results of these are in the queue now, in chunks with lower sequences. */
+  hasQueued(group: readonly Mark[], stored: number): void {
+    for (const { start } of group) this.#queued.set(start, stored);
+  }
+
+  /** Results may be in the queue without anybody knowing of which windows. */
+  hasQueuedUnknown(): void {
+    this.#queuedBefore = undefined;
   }
 
   /** The rule had its turn, and nothing failed that stops all of it. */

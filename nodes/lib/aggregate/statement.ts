@@ -1,4 +1,5 @@
 import { quotedName, quotedText } from '../influx/influxql';
+import { resultNames } from './results';
 import type { Rule } from './rules';
 import type { SeriesSet } from './mark';
 import { tagsOf } from './scan';
@@ -13,7 +14,17 @@ export function nanoseconds(milliseconds: number): string {
  * column holds the tag's text, which is no number.
  */
 export function statementOf(rule: Rule, from: number, to: number, series: SeriesSet): string {
-  const fields = [...rule.fields.keys()].map(quotedName).join(', ');
+  return selection(rule, [...rule.fields.keys()], from, to, series);
+}
+
+/** Reads what is stored as results of windows in a time range; as of raw rows. */
+export function resultStatement(rule: Rule, from: number, to: number, series: SeriesSet): string {
+  const names = [...rule.fields].flatMap(([field, functions]) => resultNames(field, functions));
+  return selection(rule, names, from, to, series);
+}
+
+function selection(rule: Rule, names: readonly string[], from: number, to: number, series: SeriesSet): string {
+  const fields = names.map(quotedName).join(', ');
   const condition = series === undefined ? '' : seriesCondition(series);
   return (
     `SELECT ${fields} FROM ${quotedName(rule.measurement)} ` +

@@ -30,6 +30,7 @@ function outcomeOf(answer: Answer): WriteOutcome | undefined {
 
 /** 1.x: a bucket is a retention policy of one database. */
 class Influx1 implements InfluxServer {
+  readonly overwrites = true;
   readonly batchLines = BATCH_LINES;
   readonly #transport: Transport;
   readonly #database: string;

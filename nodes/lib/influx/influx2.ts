@@ -31,6 +31,7 @@ function outcomeOf(answer: Answer): WriteOutcome | undefined {
 }
 
 class Influx2 implements InfluxServer {
+  readonly overwrites = true;
   readonly batchLines = BATCH_LINES;
   readonly #transport: Transport;
   readonly #organization: string;

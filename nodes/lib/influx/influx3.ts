@@ -50,6 +50,8 @@ function outcomeOf(answer: Answer): WriteOutcome | undefined {
 
 /** 3.x: a bucket is a database. */
 class Influx3 implements InfluxServer {
+  /** Of two versions of a point in one write buffer, either may stay. */
+  readonly overwrites = false;
   readonly batchLines = BATCH_LINES;
   readonly #transport: Transport;
   readonly #endpoint: WriteEndpoint;

@@ -24,6 +24,8 @@ export interface WriteTarget {
 
 /** One InfluxDB, whatever its version. */
 export interface InfluxServer extends QuerySource, WriteTarget {
+  /** Whether a point that is written again with other values surely replaces the earlier one. */
+  readonly overwrites: boolean;
   /** Whether points could be written, without writing one; with a bucket, whether that is there. Never rejects. */
   test(bucket?: string): Promise<TestResult>;
   /** Creates and changes buckets. */

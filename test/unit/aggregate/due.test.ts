@@ -24,6 +24,7 @@ function startsDue(marks: RuleMarks, more: Partial<Parameters<typeof dueWindows>
     grace: 30_000,
     retention: 1000 * MINUTE,
     left: { event: 5, sensor: 5 },
+    overwrites: true,
     ...more,
   };
   return dueWindows(marks, options).due.map(({ start }) => start / MINUTE);
@@ -75,7 +76,14 @@ it('takes the oldest stretch to which no points come any more', () => {
   stretch(50 * MINUTE, 0);
   stretch(10 * MINUTE, 0);
   stretch(99 * MINUTE, 0);
-  const options = { now: NOW, steady: NOW, grace: 30_000, retention: 1000 * MINUTE, left: { event: 0, sensor: 0 } };
+  const options = {
+    now: NOW,
+    steady: NOW,
+    grace: 30_000,
+    retention: 1000 * MINUTE,
+    left: { event: 0, sensor: 0 },
+    overwrites: true,
+  };
   expect(dueStretches(marks, options).due?.start).toBe(10 * MINUTE);
   expect(oldestMarked(marks, options)).toBe(0);
   marks.stretches.clear();
@@ -87,7 +95,14 @@ it('takes the oldest stretch to which no points come any more', () => {
 it('leaves windows alone whose points may not all be there any more, and gives them up after an hour', () => {
   const marks = marksOf({ start: 0 }, { start: MINUTE }, { start: 2 * MINUTE });
   marks.stretches.set(0, { ...newStretch(0, 0), from: -3 * MINUTE, to: MINUTE });
-  const options = { now: NOW, steady: NOW, grace: 0, retention: 100 * MINUTE, left: { event: 0, sensor: 0 } };
+  const options = {
+    now: NOW,
+    steady: NOW,
+    grace: 0,
+    retention: 100 * MINUTE,
+    left: { event: 0, sensor: 0 },
+    overwrites: true,
+  };
   const look = (more: Partial<typeof options>): unknown[] => {
     const { due, expired, whole, old } = dueWindows(marks, { ...options, ...more });
     const stretches = dueStretches(marks, { ...options, ...more });
@@ -106,7 +121,14 @@ it('leaves windows alone whose points may not all be there any more, and gives t
 it('leaves a stretch alone until its time', () => {
   const marks = marksOf();
   marks.stretches.set(0, { ...newStretch(0, 0), from: 0, to: MINUTE, notBefore: NOW + 1 });
-  const options = { now: NOW, steady: NOW, grace: 0, retention: 1000 * MINUTE, left: { event: 0, sensor: 0 } };
+  const options = {
+    now: NOW,
+    steady: NOW,
+    grace: 0,
+    retention: 1000 * MINUTE,
+    left: { event: 0, sensor: 0 },
+    overwrites: true,
+  };
   expect(dueStretches(marks, options).due).toBeUndefined();
   expect(dueStretches(marks, { ...options, steady: NOW + 1 }).due?.start).toBe(0);
 });

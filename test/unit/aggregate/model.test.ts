@@ -36,11 +36,12 @@ interface Running {
  * Points come in order, late and again; the writer, the aggregator and the clock go on by turns; the queue may be full, and
  * at any batch the process may end, with that batch on the disk or not. At last every window must be what its raw points say.
  */
-async function play(seed: number): Promise<void> {
+async function play(seed: number, overwrites = true): Promise<void> {
   const random = seededRandom(seed);
   const below = (limit: number): number => Math.floor(random() * limit);
   const directory = tempDirectory('aggregate');
   const influx = new FakeInflux();
+  if (!overwrites) influx.wins = () => below(2) === 0;
   influx.breaksOff = () => (['unreachable', 'timeout', 'statement'] as const)[below(100)];
   let clock = START;
   /** Somebody sets the clock back, or ahead, and right again. */
@@ -64,6 +65,8 @@ async function play(seed: number): Promise<void> {
     const source = {
       marks,
       mostResults: 50_000,
+      overwrites,
+      trouble: () => undefined,
       left: (bucket: string) => queue.left(bucket),
       waiting: (bucket: string) => queue.waiting(bucket),
       accept: (bucket: string, line: string, stored: StoredCallback) =>
@@ -162,7 +165,7 @@ async function play(seed: number): Promise<void> {
     if (life.crashed) await restart(true);
     life.batchesLeft = Infinity;
     running.aggregator.setRules(RULES);
-    clock += clock < finish ? HOUR / 4 : 2000;
+    clock += clock < finish ? HOUR / 4 : overwrites ? 2000 : 20_000;
     await writeSome(1000);
     const { waiting, open } = running.aggregator.state();
     const { queuedPoints, accepting } = running.queue.totals();
@@ -172,6 +175,8 @@ async function play(seed: number): Promise<void> {
   for (const rule of RULES) {
     expect(storedResults(influx, rule), `seed ${seed}`).toEqual(expectedResults(influx, rule));
   }
+  // Results are never written over where that would be a toss of a coin.
+  if (!overwrites) for (const { into } of RULES) expect(influx.overwritten.get(into), `seed ${seed}`).toBeUndefined();
   await running.aggregator.close();
   await closeAll();
 }
@@ -179,4 +184,9 @@ async function play(seed: number): Promise<void> {
 it.each(Array.from({ length: rounds(12, 1000) }, (_, index) => index + 1))(
   'misses no window and gets none wrong, whenever the process ends (seed %i)',
   async (seed) => play(seed),
+);
+
+it.each(Array.from({ length: rounds(8, 1000) }, (_, index) => index + 1))(
+  'gets none wrong where the last write does not win (seed %i)',
+  async (seed) => play(seed, false),
 );

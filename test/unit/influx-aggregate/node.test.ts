@@ -7,6 +7,7 @@ import { aggregateView } from '../../../nodes/influx-aggregate/view';
 const name = (text: string): string => text;
 const STATE: AggregationState = {
   ...{ waiting: 0, oldest: undefined, open: 1, computed: 5, expired: 0, unusable: 0, trouble: undefined },
+  ...{ refused: 0, refuses: false, corrections: 0 },
 };
 
 it.each([
@@ -63,7 +64,7 @@ it('tells the progress of a back-fill once a second and at its end, and nothing 
   let now = 10_000;
   const backfill = new Backfill(() => now);
   const batch = {
-    ...{ measurement: 'm', bucket: 'raw', into: 'x', every: 1, from: 0, to: 1, series: 1 },
+    ...{ measurement: 'm', bucket: 'raw', into: 'x', every: 1, from: 0, to: 1, series: 1, corrections: 0 },
     ...{ windows: 20, points: 600, milliseconds: 500 },
   };
   const after = (waiting: number): unknown => backfill.after(batch, { ...STATE, waiting });

@@ -41,6 +41,7 @@ class FakeServer {
     return {
       batchLines: 5000,
       isUp: () => Promise.resolve(true),
+      overwrites: true,
       write: (bucket, body) => {
         const answer = outcome();
         if (answer.kind === 'written') this.influx.write(bucket, body.split('\n'));

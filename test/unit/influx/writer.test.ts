@@ -12,6 +12,7 @@ type Script = (bucket: string, lines: string[], signal: AbortSignal) => WriteOut
 /** An InfluxDB that keeps what it is given, as the script says. */
 class FakeServer implements InfluxServer {
   readonly batchLines = 5000;
+  readonly overwrites = true;
   readonly requests: { bucket: string; lines: string[] }[] = [];
   readonly stored = new Set<string>();
   script: Script = () => ({ kind: 'written' });
