@@ -16,7 +16,7 @@ import { finisher } from './finisher';
 import { readMessage } from './intake';
 import { RecentNotice } from './recent-notice';
 import { rulesOf } from './rules';
-import { AlarmKeeper } from './keeper';
+import { AlarmKeeper, type Use } from './keeper';
 import { Outputs, type AlarmMessage } from './outputs';
 import { alarmView } from './view';
 
@@ -77,7 +77,7 @@ export default function register(RED: NodeAPI): void {
     runtime.onInput((message: AlarmMessage, send, done) => {
       const intake = readMessage(message, () => runningRegistry(registryNode));
       const end = finisher(runtime, done);
-      keeper.use((alarms, problem) => {
+      const use: Use = (alarms, problem) => {
         const finish = (outcome: Outcome, error: PackError | undefined) =>
           end((finished) => {
             if (!error) {
@@ -101,7 +101,12 @@ export default function register(RED: NodeAPI): void {
         } catch (fault) {
           end((finished) => runtime.fail(finished, fault));
         }
-      });
+      };
+      try {
+        keeper.use(use);
+      } catch (fault) {
+        end((finished) => runtime.fail(finished, fault));
+      }
     });
 
     // Changes that are still owed must find the nodes that they are sent to, at the start and after each deploy.

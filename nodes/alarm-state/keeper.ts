@@ -22,6 +22,9 @@ export interface KeeperOptions extends Omit<AlarmsOptions, 'store'> {
 /** Milliseconds between attempts to open a store that could not be opened. */
 const REOPEN_INTERVAL = 5000;
 
+/** So many messages wait until the store is open. */
+const MOST_WAITING = 20_000;
+
 /** So many messages are taken in later. Each of them has been reported as not stored. */
 const MOST_LATER = 10_000;
 
@@ -71,11 +74,16 @@ export class AlarmKeeper {
     this.#opening = this.#open();
   }
 
-  /** Calls back once, in the order of the calls. */
+  /**
+   * Calls back once, in the order of the calls.
+   *
+   * @throws PackError `store-unavailable` when too many wait for the store already
+   */
   use(use: Use): void {
     const alarms = this.#alarms ?? this.#standIn;
     if (alarms) use(alarms, this.#problem);
-    else this.#waiting.push(use);
+    else if (this.#waiting.length < MOST_WAITING) this.#waiting.push(use);
+    else throw new PackError('store-unavailable', 'The store is being opened, and too many messages wait for it');
   }
 
   /** Takes a message in when the store can be opened; what it changes then may have been told before. */

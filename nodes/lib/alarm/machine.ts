@@ -92,17 +92,14 @@ function decide(
     changes.push(turn(record, at));
   }
   record.active = said.active ?? false;
-  const signed = isLate ? undefined : said.time;
-  if (record.state === 'raised') {
-    if (record.active) weigh(record, said, signed, at, changes);
-  } else if (said.severity === undefined) delete record.severity;
-  else record.severity = said.severity;
-
   if ((record.state === 'raised') === record.active) {
     delete record.turning;
     record.count += 1;
+    if (record.active) weigh(record, said, isLate ? undefined : said.time, at, changes);
+    else setSeverity(record, said);
     return 'repeated';
   }
+  if (record.active) setSeverity(record, said);
   if (record.turning === undefined) record.turning = { since: said.time, from: at.now, count: 1 };
   else {
     record.turning.count += 1;
@@ -111,6 +108,11 @@ function decide(
   if (isLate) record.turning.isLate = true;
   if (delayOf(record, delays) === 0) changes.push(turn(record, at));
   return 'pending';
+}
+
+function setSeverity(record: AlarmRecord, { severity }: Said): void {
+  if (severity === undefined) delete record.severity;
+  else record.severity = severity;
 }
 
 /** The severity of what is raised. A rise has to be acknowledged anew; what says none leaves it as it is. */

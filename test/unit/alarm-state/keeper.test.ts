@@ -43,6 +43,19 @@ it('lets wait what comes before the store is open, and keeps the order', async (
   await keeper.close();
 });
 
+it('lets wait no more than a bound', async () => {
+  const keeper = keeperIn(tempDirectory('keeper'));
+  let used = 0;
+  const use = () => keeper.use(() => (used += 1));
+  for (let message = 0; message < 20_000; message++) use();
+  expect(use).toThrow(expect.objectContaining({ code: 'store-unavailable' }));
+  keeper.open();
+  await until('all that wait are handled', () => used === 20_000);
+  use();
+  expect(used).toBe(20_001);
+  await keeper.close();
+});
+
 describe('while the store cannot be opened', () => {
   const said = (time: number, active: boolean) => ({ time: signed(time), active });
 
