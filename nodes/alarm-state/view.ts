@@ -22,7 +22,7 @@ export function alarmView(
 ): StatusView {
   if (trouble !== undefined) return { intent: 'misconfigured', text: text(trouble) };
   if (storeProblem !== undefined)
-    return { intent: 'misconfigured', text: text('store', { reason: shortened(storeProblem) }) };
+    return { intent: 'misconfigured', text: shortened(text('store', { reason: storeProblem })) };
   if (totals === undefined) return { intent: 'idle', text: text('waiting') };
   const plain = plainView(totals, text);
   // The number of alarms comes first: a status is cut at its end.

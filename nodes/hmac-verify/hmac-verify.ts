@@ -19,9 +19,15 @@ export default function register(RED: NodeAPI): void {
     const keyringNode = configNode(RED, config.keyring, 'iot-keyring') as IotKeyringNode | undefined;
     const runtime = new MessageNode(RED, this, {
       rejectedOutput: REJECTED_OUTPUT,
-      view: (counters) => {
-        const view = checkView(RED, this, counters, trouble(registryNode, keyringNode));
-        if (keyringNode?.weakness === undefined || view.intent === 'misconfigured') return view;
+      view: (counters, recent) => {
+        const view = checkView(RED, this, {
+          counters,
+          recent,
+          trouble: trouble(registryNode, keyringNode),
+          deviceOf: (topic) => registryNode?.registry?.match(topic)?.device,
+        });
+        const isFine = view.intent === 'ok' || view.intent === 'idle';
+        if (keyringNode?.weakness === undefined || !isFine) return view;
         return { intent: 'warning', text: RED._('hmac-verify.status.weak-secret', { rest: view.text }) };
       },
     });

@@ -9,7 +9,7 @@ export function aggregateView(state: AggregationState, text: Translate): StatusV
   const { trouble, waiting, oldest, open, computed, expired, refused, refuses } = state;
   const windows = count(waiting);
   if (trouble !== undefined)
-    return { intent: 'trouble', text: text('trouble', { reason: shortened(trouble), windows }) };
+    return { intent: 'trouble', text: shortened(text('trouble', { reason: trouble, windows })) };
   if (refuses) return { intent: 'trouble', text: text('refuses', { refused: count(refused) }) };
   if (waiting === 1) return { intent: 'working', text: text('one-window') };
   if (waiting > 0) {

@@ -45,7 +45,9 @@ function viewOfResult(result: Result, text: Translate): StatusView {
         ...(omitted ? [omitted.reason] : []),
         ...unreadable.map(({ reason }) => reason),
       ]);
-      if (fault !== undefined) return { intent, text: text('fault', { reason: shortened(fault) }) };
+      // What can never be copied is told, but is no fault of today.
+      if (fault !== undefined)
+        return { intent: result.ok ? 'warning' : intent, text: text('fault', { reason: shortened(fault) }) };
       const name = copied === 0 ? 'unchanged' : copied === 1 ? 'copied-day' : 'copied';
       return { intent, text: text(name, { days: count(copied), points: count(points) }) };
     }

@@ -4,12 +4,14 @@ import { unownedQueues } from '../influx-server/unowned-queues';
 import { PackError } from '../lib/errors';
 import { checkBucket } from '../lib/influx/bucket-name';
 import { lineOfNew } from '../lib/influx/line-protocol';
+import { refusalView } from '../lib/runtime/check-view';
 import { configNode } from '../lib/runtime/config-nodes';
 import { tally } from '../lib/runtime/counters';
 import { MessageNode } from '../lib/runtime/message-node';
 import { serveMetrics } from '../lib/runtime/metrics';
+import { Recent } from '../lib/runtime/recent';
 import type { InfluxWriteConfig } from './config';
-import { writeState } from './state';
+import { pointTotals, writeState } from './state';
 import { writeView } from './view';
 
 const REFUSED_OUTPUT = 1;
@@ -19,14 +21,17 @@ export default function register(RED: NodeAPI): void {
     RED.nodes.createNode(this, config);
     const serverNode = configNode(RED, config.server, 'influx-server') as InfluxServerNode | undefined;
     const delivery = serverNode?.delivery;
+    const text = (name: string, values?: Record<string, string>) => RED._(`influx-write.status.${name}`, values);
+    const points = delivery && new Recent(pointTotals(delivery, this.id));
     const runtime = new MessageNode(RED, this, {
       rejectedOutput: REFUSED_OUTPUT,
-      view: () =>
-        delivery
-          ? writeView(writeState(delivery, this.id, unownedQueues(RED)), (name, values) =>
-              RED._(`influx-write.status.${name}`, values),
-            )
-          : { intent: 'misconfigured', text: RED._('influx-write.status.not-configured') },
+      view: (_counters, recent) => {
+        if (!delivery || !points) return { intent: 'misconfigured', text: text('not-configured') };
+        const view = writeView(writeState(delivery, this.id, points, unownedQueues(RED)), text);
+        // A message that is no point, or finds no room, is an error, whatever became of the others.
+        const isFine = view.intent === 'ok' || view.intent === 'idle';
+        return (isFine && refusalView(recent, () => undefined)) || view;
+      },
     });
     if (!delivery) {
       runtime.onInput(() => {

@@ -6,6 +6,7 @@ import { runningRegistry, type IotRegistryNode } from '../iot-registry/iot-regis
 import { PackError, reasonOf } from '../lib/errors';
 import type { BrokerAddress } from '../lib/mqtt/session';
 import { brokerAddress } from '../lib/runtime/broker';
+import { refusalView } from '../lib/runtime/check-view';
 import { configNode } from '../lib/runtime/config-nodes';
 import { total } from '../lib/runtime/counters';
 import { MessageNode } from '../lib/runtime/message-node';
@@ -38,8 +39,8 @@ export default function register(RED: NodeAPI): void {
       : undefined;
     const runtime = new MessageNode(RED, this, {
       rejectedOutput: FAILED_OUTPUT,
-      view: (counters) =>
-        publishView(
+      view: (counters, recent) => {
+        const view = publishView(
           {
             trouble: isComplete ? troubleOf(registryNode, keyringNode) : 'not-configured',
             storeProblem: outbox?.problem,
@@ -50,7 +51,11 @@ export default function register(RED: NodeAPI): void {
             failed: total(tallies.failed) + total(counters.rejected),
           },
           (name, values) => RED._(`iot-sign-publish.status.${name}`, values),
-        ),
+        );
+        return (
+          (view.intent === 'ok' && refusalView(recent, (topic) => registryNode?.registry?.match(topic)?.device)) || view
+        );
+      },
     });
     if (!isComplete || !outbox) {
       runtime.onInput(() => {

@@ -25,13 +25,13 @@ export function publishView(state: PublishState, text: Translate): StatusView {
   const pending = count(state.pending);
   if (trouble !== undefined) return { intent: 'misconfigured', text: text(trouble) };
   if (storeProblem !== undefined) {
-    return { intent: 'misconfigured', text: text('store', { reason: shortened(storeProblem) }) };
+    return { intent: 'misconfigured', text: shortened(text('store', { reason: storeProblem })) };
   }
   switch (connection.state) {
     case 'connecting':
       return { intent: 'connecting', text: text('connecting', { pending }) };
     case 'trouble':
-      return { intent: 'trouble', text: text('trouble', { reason: shortened(connection.reason), pending }) };
+      return { intent: 'trouble', text: shortened(text('trouble', { reason: connection.reason, pending })) };
     case 'taken-over':
       return { intent: 'misconfigured', text: text('taken-over', { pending }) };
     case 'connected':

@@ -18,7 +18,13 @@ export default function register(RED: NodeAPI): void {
     const registryNode = configNode(RED, config.registry, 'iot-registry') as IotRegistryNode | undefined;
     const runtime = new MessageNode(RED, this, {
       rejectedOutput: REJECTED_OUTPUT,
-      view: (counters) => checkView(RED, this, counters, trouble(registryNode)),
+      view: (counters, recent) =>
+        checkView(RED, this, {
+          counters,
+          recent,
+          trouble: trouble(registryNode),
+          deviceOf: (topic) => registryNode?.registry?.match(topic)?.device,
+        }),
     });
     if (!registryNode) {
       runtime.onInput(() => {

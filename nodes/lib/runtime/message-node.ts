@@ -1,12 +1,13 @@
 import type { Node, NodeAPI, NodeMessage, NodeMessageInFlow } from 'node-red';
 import { PackError, reasonOf } from '../errors';
 import type { Kind, Point } from '../point';
-import { quoted } from '../shorten';
-import { countersOf, forgetCounters, tally, type MessageCounters } from './counters';
+import { quoted, shorten } from '../shorten';
+import { countersOf, forgetCounters, tally, total, type MessageCounters } from './counters';
 import { deployGate } from './deploy-gate';
 import { limitErrors } from './error-limit';
 import { MinuteLog } from './minute-log';
 import { Pace } from './pace';
+import { Recent } from './recent';
 import { StatusDisplay, type StatusView } from './status';
 
 /** Why a message left by a rejected output. */
@@ -28,6 +29,18 @@ export interface PackMessage extends NodeMessageInFlow {
   rejected?: Rejection & { by: string; at: number };
 }
 
+/** What became of the messages of the last minutes. */
+export interface RecentMessages {
+  passed: number;
+  /** Rejected, at once or later, or ended in an error. */
+  refused: number;
+  /** Why the newest of these was refused, and the topic it came by. */
+  newest: { code: string; topic?: string } | undefined;
+}
+
+/** Characters of a topic that are kept to be shown. */
+const LONGEST_TOPIC = 1000;
+
 export type Send = (message: NodeMessage | (NodeMessage | null)[]) => void;
 export type Done = (error?: Error) => void;
 export type Handler = (message: PackMessage, send: Send, done: Done) => void;
@@ -44,6 +57,10 @@ export class MessageNode {
   readonly #gate: ReturnType<typeof deployGate>;
   readonly #log: MinuteLog;
   readonly #rejectedOutput: number;
+  readonly #recent: Recent<{ passed: number; refused: number }>;
+  /** Rejected, or ended in an error; what comes to be rejected later, such as a point that InfluxDB refuses, counts too. */
+  #refusals = 0;
+  #newest: RecentMessages['newest'];
   #pace: Pace<Input> | undefined;
 
   /**
@@ -53,14 +70,15 @@ export class MessageNode {
   constructor(
     RED: NodeAPI,
     node: Node,
-    options: { rejectedOutput: number; view: (counters: MessageCounters) => StatusView },
+    options: { rejectedOutput: number; view: (counters: MessageCounters, recent: RecentMessages) => StatusView },
   ) {
     this.#node = node;
     this.#rejectedOutput = options.rejectedOutput;
     this.#gate = deployGate(RED);
     this.#log = new MinuteLog((text) => node.warn(text));
     this.counters = countersOf(node);
-    this.status = new StatusDisplay(node, () => options.view(this.counters));
+    this.#recent = new Recent(this.#totals());
+    this.status = new StatusDisplay(node, () => options.view(this.counters, this.#recentMessages()));
     const stopLimiting = limitErrors(RED, node);
     node.on('close', (removed: boolean, done: () => void) => {
       this.status.close();
@@ -123,24 +141,35 @@ export class MessageNode {
     done();
   }
 
-  /** Sends a message to the rejected output; while nothing is wired there, the log has it, once a minute a code. */
+  /** Sends a message to the rejected output. The log has it too, once a minute a code: what is wired may lead nowhere. */
   sendRejected(message: NodeMessage, rejection: Rejection, send: Send = (outputs) => this.#node.send(outputs)): void {
-    if (this.#isWired()) {
-      const { code, reason, faults } = rejection;
-      message.rejected = { code, reason, ...(faults && { faults }), by: this.#node.id, at: Date.now() };
-      send(toOutput(this.#rejectedOutput, message));
-      return;
-    }
-    const topic = message.topic === undefined ? '' : ` (topic ${quoted(message.topic)})`;
-    this.#log.say(rejection.code, `${rejection.code}: ${rejection.reason}${topic}`);
+    const { code, reason, faults } = rejection;
+    const { topic } = message;
+    this.#refusals += 1;
+    this.#newest = { code, ...(topic !== undefined && { topic: shorten(topic, LONGEST_TOPIC) }) };
+    this.#log.say(code, `${code}: ${reason}${topic === undefined ? '' : ` (topic ${quoted(topic)})`}`);
+    if (!this.#isWired()) return;
+    message.rejected = { code, reason, ...(faults && { faults }), by: this.#node.id, at: Date.now() };
+    send(toOutput(this.#rejectedOutput, message));
   }
 
   /** The message cannot be handled until an operator has put something right. */
   fail(done: Done, error: unknown): void {
     const failure = error instanceof Error ? error : new Error(reasonOf(error));
-    tally(this.counters.failed, failure instanceof PackError ? failure.code : 'internal');
+    const code = failure instanceof PackError ? failure.code : 'internal';
+    tally(this.counters.failed, code);
+    this.#refusals += 1;
+    this.#newest = { code };
     this.status.touch();
     done(failure);
+  }
+
+  #totals(): { passed: number; refused: number } {
+    return { passed: total(this.counters.passed), refused: this.#refusals };
+  }
+
+  #recentMessages(): RecentMessages {
+    return { ...this.#recent.growth(this.#totals()), newest: this.#newest };
   }
 
   #isWired(): boolean {

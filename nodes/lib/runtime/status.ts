@@ -26,6 +26,8 @@ export interface StatusView {
 
 /** Often enough for a person; once a message would send every number to every open editor. */
 const INTERVAL = 1000;
+/** A status tells of the last minutes, which go by also while nothing happens. */
+const REFRESH = 10_000;
 
 /**
  * Shows a node's status at most once a second, and only when it has changed.
@@ -33,6 +35,7 @@ const INTERVAL = 1000;
 export class StatusDisplay {
   readonly #node: Shown;
   readonly #view: () => StatusView;
+  readonly #refresh = setInterval(() => this.#show(), REFRESH).unref();
   #timer: NodeJS.Timeout | undefined;
   #shown = '';
 
@@ -55,6 +58,7 @@ export class StatusDisplay {
 
   close(): void {
     clearTimeout(this.#timer);
+    clearInterval(this.#refresh);
     this.#timer = undefined;
   }
 
@@ -74,10 +78,15 @@ export function count(value: number): string {
   return digits.format(value);
 }
 
-/** What fits into a status; the log or the error has it in full. */
-const REASON_LENGTH = 60;
+/** Characters that do not lie over the next node; the log or the error has the rest. */
+export const STATUS_WIDTH = 25;
 
 /** What InfluxDB or the store says, cut so that it fits into a status. */
 export function shortened(reason: string): string {
-  return shorten(reason, REASON_LENGTH);
+  return shorten(reason, STATUS_WIDTH);
+}
+
+/** The end of a name, which tells it from others. */
+export function tailOf(name: string, width: number): string {
+  return name.length <= width ? name : `…${name.slice(1 - Math.max(2, width))}`;
 }

@@ -11,7 +11,7 @@ it('says what is active, and first of all what keeps the node from knowing', () 
   });
   expect(alarmView(undefined, 'x'.repeat(100), undefined, quiet, text)).toEqual({
     intent: 'misconfigured',
-    text: `store ${'x'.repeat(59)}…`,
+    text: `store ${'x'.repeat(18)}…`,
   });
   expect(alarmView(undefined, undefined, undefined, undefined, text)).toEqual({ intent: 'idle', text: 'waiting' });
   expect(alarmView(undefined, undefined, undefined, quiet, text)).toEqual({ intent: 'ok', text: 'quiet' });

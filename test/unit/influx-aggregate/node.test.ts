@@ -56,7 +56,7 @@ it('says what is broken, then what is waiting', () => {
   });
   expect(view({ waiting: 2, trouble: 'x'.repeat(70) })).toEqual({
     intent: 'trouble',
-    text: `trouble ${'x'.repeat(59)}… 2`,
+    text: `trouble ${'x'.repeat(16)}…`,
   });
 });
 

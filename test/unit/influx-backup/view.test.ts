@@ -47,7 +47,11 @@ test('says of a backup what an operator should know', () => {
   expect(view({ result: backup({ ok: false, buckets: [report] }) })).toBe('trouble: fault f.lp.gz is missing');
   const omitted = { points: 1, fields: 0, reason: 'x'.repeat(100) };
   const cut = view({ result: backup({ ok: false, buckets: [{ ...report, faults: [], omitted }] }) });
-  expect(cut).toBe(`trouble: fault ${'x'.repeat(59)}…`);
+  const told = { points: 0, fields: 1, reason: 'y' };
+  expect(view({ result: backup({ ok: true, buckets: [{ ...report, faults: [], omitted: told }] }) })).toBe(
+    'warning: fault y',
+  );
+  expect(cut).toBe(`trouble: fault ${'x'.repeat(24)}…`);
 });
 
 test('says of a restore what was refused', () => {

@@ -20,7 +20,7 @@ test('the status says what there is to know', () => {
     text: 'in-order · 1,000 surplus',
   });
   expect(view({ drift: { ...drift, missing: 0, different: 0 } })).toEqual({ intent: 'ok', text: 'in-order' });
-  expect(view({ drift, failure: 'x'.repeat(80) })).toEqual({ intent: 'trouble', text: `${'x'.repeat(59)}…` });
+  expect(view({ drift, failure: 'x'.repeat(80) })).toEqual({ intent: 'trouble', text: `${'x'.repeat(24)}…` });
   expect(view({ drift, failure: 'x', working: 'apply' })).toEqual({ intent: 'working', text: 'apply' });
 });
 

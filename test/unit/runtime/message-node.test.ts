@@ -83,6 +83,17 @@ describe('MessageNode', () => {
     expect(messageNode.counters).toMatchObject({ received: 1, failed: { 'store-unavailable': 1 } });
   });
 
+  it('says what it rejects in the log, once a minute a code, also where the rejected output is wired', () => {
+    const { messageNode, receive, sent, warnings } = parts;
+    messageNode.onInput((message, send, done) =>
+      messageNode.reject(message, send, done, { code: 'bad-signature', reason: 'it does not fit' }),
+    );
+    for (const topic of ['a', 'b', 'c']) receive({ topic, payload: '' });
+    expect(sent).toHaveLength(3);
+    expect(warnings).toHaveLength(1);
+    expect(warnings[0]).toContain('bad-signature: it does not fit');
+  });
+
   it('says what it rejects in the log where no rejected output is wired', async () => {
     await parts.close();
     parts = stand([['next'], []]);
