@@ -1,4 +1,4 @@
-/** Two actions of each device: one that is answered, one that is not. */
+/** Actions of each device: one that is answered, one that is answered and supersedes older ones, one that is not. */
 export const actionRegistry = `
 version: 1
 buckets:
@@ -31,6 +31,16 @@ topics:
     fields:
       position: { type: float }
     acknowledge: { topic: "actions/{site}/{device}/valve/ack", within: 1s }
+  actions/{site}/{device}/slider:
+    kind: action
+    device: "{site}/{device}"
+    bucket: events
+    measurement: actions
+    tags: { site: "{site}", device: "{device}", action: slider }
+    fields:
+      position: { type: float }
+    acknowledge: { topic: "actions/{site}/{device}/slider/ack", within: 1s }
+    supersede: true
   actions/{site}/{device}/relay:
     kind: action
     device: "{site}/{device}"

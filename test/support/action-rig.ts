@@ -47,6 +47,7 @@ export interface ReportedAction {
 /** Each step of an action, as it was logged in InfluxDB. */
 export interface LoggedStep {
   id: string;
+  topic: string;
   step: string;
   code: string | undefined;
   position: number;
@@ -237,6 +238,7 @@ export async function startActionRig(options: ActionRigOptions): Promise<ActionR
       return points
         .map(({ tags, fields, time }) => ({
           id: fields['id'] ?? '',
+          topic: `actions/${tags['site'] ?? ''}/${tags['device'] ?? ''}/${tags['action'] ?? ''}`,
           step: tags['step'] ?? '',
           code: fields['code'],
           position: Number(fields['position']),

@@ -9,7 +9,7 @@ const level = new ClassicLevel<string, string>(options.directory);
 
 type Operation = { type: 'put'; key: string; value: string } | { type: 'del'; key: string };
 interface Signed {
-  payload: { id: string; expires: number; position: number };
+  payload: { id: string; expires: number; position: number; ts: number; ts_ns: number };
 }
 
 /** What came over the wire, if it is signed and an action; the text of the payload is what was signed. */
@@ -22,11 +22,20 @@ function verified(bytes: Buffer): Signed | undefined {
 
 let sequence = 0;
 
-function logged({ payload }: Signed): Operation {
-  const { id, position, expires } = payload;
-  const outcome = Date.now() < expires * 1000 ? 'performed' : 'expired';
-  const action: PerformedAction = { id, position, outcome };
-  const key = `log!${process.pid.toString().padStart(10, '0')}!${String(sequence++).padStart(10, '0')}`;
+function outcomeOf({ payload }: Signed, newest = ''): PerformedAction['outcome'] {
+  if (Date.now() >= payload.expires * 1000) return 'expired';
+  return timeOf(payload) < newest ? 'outdated' : 'performed';
+}
+
+/** Nanoseconds since 1970, as digits: text of one length, in the order of time. */
+function timeOf({ ts, ts_ns: nanoseconds }: Signed['payload']): string {
+  return `${ts}${String(nanoseconds).padStart(9, '0')}`;
+}
+
+/** Entries are in the order in which they were written, over restarts too. */
+function logged({ payload: { id, position } }: Signed, topic: string, outcome: PerformedAction['outcome']): Operation {
+  const action: PerformedAction = { id, topic, position, outcome };
+  const key = `log!${String(Date.now()).padStart(15, '0')}!${String(sequence++).padStart(10, '0')}`;
   return { type: 'put', key, value: JSON.stringify(action) };
 }
 
@@ -92,7 +101,9 @@ async function relyOnQos2(): Promise<void> {
       const isCopy = ids.has(messageId);
       ids.add(messageId);
       const operations: Operation[] =
-        isCopy || !signed ? [] : [logged(signed), { type: 'put', key: `id!${messageId}`, value: '' }];
+        isCopy || !signed
+          ? []
+          : [logged(signed, packet.topic, outcomeOf(signed)), { type: 'put', key: `id!${messageId}`, value: '' }];
       add(operations, 0x50, 2, messageId >> 8, messageId & 255);
     }
     done();
@@ -107,21 +118,27 @@ async function relyOnQos2(): Promise<void> {
   });
 }
 
-/** Keeps the ids of what it has performed, and answers to every copy. */
+/** Keeps the ids of what it has performed and when the newest was signed, and answers to every copy. */
 function acknowledge(): void {
   const client = connected();
   const perform = async ({ topic, payload }: IPublishPacket): Promise<void> => {
     const signed = verified(Buffer.from(payload));
     if (!signed) return;
     const { id } = signed.payload;
-    const entry = logged(signed);
-    const isExpired = entry.type === 'put' && entry.value.includes('"expired"');
+    let refusal = '';
     if ((await level.get(`performed!${id}`)) === undefined) {
-      if (isExpired) return;
-      await level.batch([entry, { type: 'put', key: `performed!${id}`, value: '' }], { sync: true });
+      const newest = `newest!${topic}`;
+      const outcome = outcomeOf(signed, await level.get(newest));
+      if (outcome === 'expired') return;
+      const operations: Operation[] = [logged(signed, topic, outcome)];
+      if (outcome === 'performed') {
+        operations.push({ type: 'put', key: `performed!${id}`, value: '' });
+        operations.push({ type: 'put', key: newest, value: timeOf(signed.payload) });
+      } else refusal = '"ok":false,"reason":"outdated",';
+      await level.batch(operations, { sync: true });
     }
     const seconds = Math.floor(Date.now() / 1000);
-    const text = `{"id":"${id}","ts":${seconds},"ts_ns":${process.hrtime()[1]}}`;
+    const text = `{"id":"${id}",${refusal}"ts":${seconds},"ts_ns":${process.hrtime()[1]}}`;
     const hmac = createHmac('sha256', options.key).update(text).digest('base64');
     if (!options.isMute) client.publish(`${topic}/ack`, `{"hmac":"${hmac}","payload":${text}}`, { qos: 1 });
   };

@@ -22,9 +22,10 @@ export interface ReceiverOptions {
 /** An entry of the device's own log, which is written together with what keeps it from performing an action twice. */
 export interface PerformedAction {
   id: string;
+  topic: string;
   position: number;
-  /** `expired`: it came too late, and was not performed. */
-  outcome: 'performed' | 'expired';
+  /** `expired`: it came too late, and was not performed. `outdated`: a newer one had been performed. */
+  outcome: 'performed' | 'expired' | 'outdated';
 }
 
 export interface Receiver {

@@ -141,7 +141,7 @@ describe('a message that is signed', () => {
 
 describe('answers', () => {
   test('come on the topics that the registry names', () => {
-    expect(answerFilters(registry)).toEqual(['actions/+/+/valve/ack']);
+    expect(answerFilters(registry)).toEqual(['actions/+/+/valve/ack', 'actions/+/+/slider/ack']);
     const entry = registry.match(VALVE)?.entry;
     expect(entry && answerOf(entry, 'actions/a b/c/valve')).toEqual({ topic: 'actions/a b/c/valve/ack', within: 1000 });
     const silent = registry.match('actions/hall/d1/relay')?.entry;
