@@ -25,6 +25,8 @@ interface Database {
   retention?: number;
   /** Type of each column, by table: in 3.x it never changes. */
   tables: Map<string, Map<string, string>>;
+  /** Fields of the points in the write buffer, by series and time. */
+  buffered: Map<string, string>;
 }
 
 interface RefusedLine {
@@ -35,6 +37,11 @@ interface RefusedLine {
 
 export interface Influx3Options {
   token?: string;
+  /**
+   * Whether the newer version of a point stays that is overwritten while its first one is in the write buffer: on a real server
+   * that is as good as chance, and for ever. Default: it does.
+   */
+  coin?: () => boolean;
 }
 
 function text(status: number, body: string): Reply {
@@ -78,11 +85,13 @@ export class Influx3Facade {
   /** Parquet files that an hour of data lies in: few in order, many where data came late or in several pieces. */
   filesAnHour = 6;
   readonly #honest: HonestServer;
+  readonly #coin: Influx3Options['coin'];
   readonly #tokens = new Set<string>();
   readonly #databases = new Map<string, Database>();
 
-  private constructor(backend: Backend, honest: HonestServer) {
+  private constructor(backend: Backend, honest: HonestServer, coin: Influx3Options['coin']) {
     this.backend = backend;
+    this.#coin = coin;
     this.server = honest.server;
     this.#honest = honest;
   }
@@ -90,7 +99,7 @@ export class Influx3Facade {
   static async start(influxd: Influxd, options: Influx3Options = {}): Promise<Influx3Facade> {
     const backend = await Backend.create(influxd, `facade3_${randomBytes(4).toString('hex')}`);
     const handler = (request: SeenRequest): Reply | Promise<Reply> => facade.#answer(request);
-    const facade = new Influx3Facade(backend, await HonestServer.start(handler));
+    const facade = new Influx3Facade(backend, await HonestServer.start(handler), options.coin);
     facade.allow(options.token ?? 'test-token');
     return facade;
   }
@@ -118,7 +127,7 @@ export class Influx3Facade {
   /** @param retention - seconds; undefined: for ever */
   async createDatabase(name: string, retention?: number): Promise<Database> {
     const policy = `p${randomBytes(4).toString('hex')}`;
-    const database = { policy, ...(retention !== undefined && { retention }), tables: new Map() };
+    const database = { policy, ...(retention !== undefined && { retention }), tables: new Map(), buffered: new Map() };
     await this.backend.createPolicy(policy, 0, WEEK);
     this.#databases.set(name, database);
     return database;
@@ -186,7 +195,7 @@ export class Influx3Facade {
       if (conflict !== undefined) refused.set(index, conflict);
     }
     const good = lines.filter((_, index) => !refused.has(index));
-    const { status, error } = await this.backend.write(database.policy, good.join('\n'));
+    const { status, error } = await this.backend.write(database.policy, this.#tossed(database, good).join('\n'));
     if (status !== 204) throw new Unknown(`1.x says ${status}: ${error}`);
     if (refused.size === 0) return { status: 204 };
     // Up to 3.9.3 it cuts the quote by bytes, and panics within a character.
@@ -201,6 +210,28 @@ export class Influx3Facade {
           .toString(),
       }));
     return plain(400, JSON.stringify({ error: 'partial write of line protocol occurred', data }));
+  }
+
+  /** The lines without those whose values lose against what is in the write buffer. */
+  #tossed({ buffered }: Database, lines: string[]): string[] {
+    const coin = this.#coin;
+    if (coin === undefined) return lines;
+    return lines.filter((line) => {
+      const { measurement, tags, fields, time } = parseLine(line);
+      const point = JSON.stringify([measurement, Object.entries(tags).sort(), time]);
+      const values = JSON.stringify(
+        Object.entries(fields).map(([name, { type, value }]) => [name, type, String(value)]),
+      );
+      const known = buffered.get(point);
+      if (known !== undefined && known !== values && !coin()) return false;
+      buffered.set(point, values);
+      return true;
+    });
+  }
+
+  /** The write buffer goes into files: from then on newer points win, as far as was seen. */
+  snapshot(): void {
+    for (const { buffered } of this.#databases.values()) buffered.clear();
   }
 
   /** Why the line does not fit its table; when it does, its columns become the table's. */
