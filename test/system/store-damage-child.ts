@@ -1,5 +1,5 @@
 /** Opens damaged copies of a store in a process of its own, as LevelDB may end it. Bundled by store-damage.test.ts. */
-import { mkdirSync, writeSync } from 'node:fs';
+import { closeSync, mkdirSync, openSync, writeSync } from 'node:fs';
 import files from 'node:fs/promises';
 import { join } from 'node:path';
 import { ClassicLevel } from 'classic-level';
@@ -23,8 +23,16 @@ function cutBefore(number: number): () => number {
       if (count === number) process.kill(process.pid, 'SIGKILL');
       return operation.apply(this, these);
     } as T;
-  for (const name of ['writeFile', 'rename', 'copyFile', 'link', 'mkdir', 'rm', 'open'] as const)
+  for (const name of ['rename', 'copyFile', 'link', 'mkdir', 'rm', 'open'] as const)
     Object.assign(files, { [name]: counted(files[name] as never) });
+  // A file that is written anew is emptied first: the power can fail in between.
+  const writeFile = files.writeFile as (...these: unknown[]) => Promise<void>;
+  Object.assign(files, {
+    writeFile: counted((...these: unknown[]) => {
+      if (count + 1 === number) closeSync(openSync(String(these[0]), 'w'));
+      return counted(writeFile)(...these);
+    }),
+  });
   const { open, put, compactRange } = ClassicLevel.prototype as unknown as Record<
     string,
     (...these: never[]) => unknown

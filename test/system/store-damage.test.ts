@@ -111,7 +111,7 @@ describe('a small store with records of every kind', () => {
     'loses or changes nothing without a word, opens always, and overwrites nothing, whatever bit, end or sector of it is damaged',
     { timeout: torture ? 6 * 3_600_000 : 600_000 },
     async () => {
-      const count = rounds(150, 20_000);
+      const count = rounds(60, 20_000);
       const scratch = tempDirectory('damaged');
       const faulty: unknown[] = [];
       let differing = 0;

@@ -297,6 +297,11 @@ export class Journal implements PacketOwner {
     this.#store.batch([{ type: 'del', key: action.key }], { sync: false }).catch((error: unknown) => this.#fail(error));
   }
 
+  /** The store was repaired, and may have lost some: what is in memory is right. */
+  putAgain(): void {
+    this.#save([...this.#actions.values()]).catch(() => undefined);
+  }
+
   close(): void {
     this.#isClosed = true;
     clearInterval(this.#timer);

@@ -29,6 +29,7 @@ const MOST_WAITING = 1000;
 
 interface Opened {
   journal: Journal;
+  packets: Packets;
   session: Session;
   /** The store has failed meanwhile. */
   failure: { error?: unknown };
@@ -46,6 +47,8 @@ export class Outbox {
   readonly #users = new Users(() => this.#opened?.journal);
   #store: Store | undefined;
   #unlisten: () => void = () => undefined;
+  /** The repair of the store that is known of. */
+  #repaired: string | undefined;
   #opened: Opened | undefined;
   #failedJournal: Journal | undefined;
   #problem: PackError | undefined;
@@ -203,13 +206,25 @@ export class Outbox {
 
   async #openStore(): Promise<Store> {
     const store = await Store.open(this.#options.directory);
+    this.#repaired = store.repaired;
     this.#unlisten = store.listen({
-      opened: () => this.#wake?.(),
+      opened: () => {
+        this.#putAgain(store);
+        this.#wake?.();
+      },
       damaged: ({ reason, copy }) => this.#report('warn', 'damaged', { reason, copy }),
       putAside: ({ kind, records, fault }) =>
         this.#report('warn', `aside-${fault}`, { kind, records: String(records) }),
     });
     return store;
+  }
+
+  /** A repair may have lost what goes on here. */
+  #putAgain(store: Store): void {
+    if (store.repaired === this.#repaired) return;
+    this.#repaired = store.repaired;
+    this.#opened?.journal.putAgain();
+    this.#opened?.packets.putAgain();
   }
 
   async #load(store: Store): Promise<Opened> {
@@ -249,7 +264,7 @@ export class Outbox {
           this.#report('warn', 'not-subscribed', { topics: filters.join(', '), reason }),
         notProven: (topic, reason) => this.#report('warn', 'not-proven', { topic, reason }),
       });
-      return { journal, session, failure };
+      return { journal, packets, session, failure };
     } catch (error) {
       journal.close();
       throw error;

@@ -277,6 +277,15 @@ export class Packets implements IStore {
     done();
   }
 
+  /** The store was repaired, and may have lost some: what is in memory is right. */
+  putAgain(): void {
+    const operations = [...this.#packets.values()]
+      .filter(({ isLeaving }) => !isLeaving)
+      .map((packet) => this.#operation(packet));
+    this.#storing = this.#store.batch(operations, { sync: true });
+    this.#storing.catch(this.#failed);
+  }
+
   #putPublish(packet: IPublishPacket, done: Done): void {
     const { messageId: id = 0, topic, payload, qos } = packet;
     const publishing = this.#takePublishing();

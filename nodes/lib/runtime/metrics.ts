@@ -2,6 +2,7 @@ import type { NodeAPI } from 'node-red';
 import { allCounters, type MessageCounters, type Tally } from './counters';
 import { addTextEndpoint } from './endpoint';
 import { prometheusText, type Metric, type Sample } from './prometheus';
+import { storeMetrics } from './store-metrics';
 
 type Collector = () => Metric[];
 
@@ -16,7 +17,7 @@ export function addCollector(collector: Collector): () => void {
 /** Serves all counters of the pack at `GET mqtt2influx/metrics`, for users with the permission `mqtt2influx.read`. */
 export function serveMetrics(RED: NodeAPI): void {
   addTextEndpoint(RED, 'metrics', 'mqtt2influx.read', 'text/plain; version=0.0.4', () =>
-    prometheusText([...messageMetrics(), ...[...collectors].flatMap((collect) => collect())]),
+    prometheusText([...messageMetrics(), ...storeMetrics(), ...[...collectors].flatMap((collect) => collect())]),
   );
 }
 

@@ -4,6 +4,7 @@ import { dirname } from 'node:path';
 /** Only the owner may read what the pack stores. */
 export const OWNER_FOLDER = 0o700;
 const OWNER_FILE = 0o600;
+const CANNOT_SYNC = new Set(['EINVAL', 'EISDIR', 'ENOTSUP', 'EPERM']);
 
 /** Puts a file in place, whole or not at all, whenever the power fails. What was there before is replaced. */
 export async function putFile(path: string, content: Buffer | string): Promise<void> {
@@ -36,8 +37,12 @@ export async function linkOrCopy(from: string, to: string): Promise<void> {
 
 /** The names in a folder are on the disk when this resolves, where that can be asked for. */
 export async function syncFolder(path: string): Promise<void> {
-  // Windows cannot open a folder.
-  if (process.platform !== 'win32') await sync(path, 'r');
+  try {
+    await sync(path, 'r');
+  } catch (error) {
+    // Windows cannot open a folder, and some file systems cannot sync one.
+    if (!CANNOT_SYNC.has((error as NodeJS.ErrnoException).code ?? '')) throw error;
+  }
 }
 
 async function sync(path: string, flags: string): Promise<void> {

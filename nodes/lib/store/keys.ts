@@ -66,7 +66,7 @@ const KINDS = new Set([
     'signed',
     'packet',
   ],
-  ...['installation', 'format'],
+  ...['installation', 'format', 'signed'],
 ]);
 
 /** Undefined for a key that no release has written. */

@@ -70,6 +70,20 @@ const BETWEEN_TABLES = 100;
 const TRIM_EVERY = 600;
 const READ_AHEAD = 1024 * 1024;
 
+/** Those that are open, or are being opened again after a failure. */
+const inUse = new Set<Store>();
+
+/** What damage has left in the stores of this process. */
+export function damageTotals(): { aside: Map<string, number>; repairs: number } {
+  const aside = new Map<string, number>();
+  let repairs = 0;
+  for (const store of inUse) {
+    repairs += store.repairs;
+    for (const [kind, records] of store.aside) aside.set(kind, (aside.get(kind) ?? 0) + records);
+  }
+  return { aside, repairs };
+}
+
 /** The stores of this process by folder: LevelDB allows one handle, so all users share it. */
 const shared = new Map<string, SharedStore>();
 
@@ -92,6 +106,7 @@ export class Store {
   #fault: PackError | undefined;
   #generation = 0;
   #repaired: string | undefined;
+  #repairs = 0;
   #pending: Group[] = [];
   #writing = false;
   #writer = Promise.resolve();
@@ -137,6 +152,7 @@ export class Store {
     } catch (error) {
       throw store.#errorOf(error);
     }
+    inUse.add(store);
     return store;
   }
 
@@ -158,6 +174,11 @@ export class Store {
   /** When the store was last repaired; whoever counted before that must count again. */
   get repaired(): string | undefined {
     return this.#repaired;
+  }
+
+  /** How often it was repaired since it was opened first. */
+  get repairs(): number {
+    return this.#repairs;
   }
 
   /** Damage that nobody has been told of is reported at once. Returns a function that removes the listener. */
@@ -379,6 +400,7 @@ export class Store {
 
   async #shutDown(): Promise<void> {
     this.#closed = true;
+    inUse.delete(this);
     this.#endWait?.();
     while (this.#writing) await this.#writer;
     await this.#recovery;
@@ -439,9 +461,10 @@ export class Store {
   }
 
   async #open(): Promise<void> {
-    const { level, unchecked } = await openLevel(this.directory, (report) =>
-      this.#tell((listener) => listener.damaged?.bind(listener, report)),
-    );
+    const { level, unchecked } = await openLevel(this.directory, (report) => {
+      this.#repairs++;
+      this.#tell((listener) => listener.damaged?.bind(listener, report));
+    });
     try {
       await ensureFormat(level);
       const repaired = await level.get(REPAIRED_KEY);
