@@ -11,6 +11,7 @@ math.fsum. Takes one JSON object from standard input:
 Prints one JSON object: windows and points that were compared, faults (the first hundred), and how many there are.
 """
 
+import datetime
 import json
 import math
 import statistics
@@ -28,8 +29,40 @@ FUNCTIONS = {
 }
 
 
+def ask3(task, bucket, statement):
+    """Rows of 3.x: a JSON object a line, without what is null."""
+    body = json.dumps({"db": bucket, "q": statement, "format": "jsonl"}).encode()
+    headers = {"Authorization": "Bearer " + task["token"], "Content-Type": "application/json"}
+    request = urllib.request.Request(task["url"] + "/api/v3/query_influxql", body, headers)
+    with urllib.request.urlopen(request) as answer:
+        for line in answer:
+            yield json.loads(line)
+
+
+def rows3(task, bucket, measurement):
+    fields = {row["fieldKey"] for row in ask3(task, bucket, 'SHOW FIELD KEYS FROM "%s"' % measurement)}
+    for row in ask3(task, bucket, 'SELECT * FROM "%s" GROUP BY *' % measurement):
+        del row["iox::measurement"]
+        seconds, _, fraction = row.pop("time").partition(".")
+        moment = datetime.datetime.fromisoformat(seconds + "+00:00")
+        time = int(moment.timestamp()) * 10**9 + int(fraction.ljust(9, "0"))
+        tags = tuple(sorted((name, value) for name, value in row.items() if name not in fields))
+        yield tags, time, {name: value for name, value in row.items() if name in fields}
+
+
+def is3(task):
+    if not task.get("token"):
+        return False
+    request = urllib.request.Request(task["url"] + "/ping", headers={"Authorization": "Bearer " + task["token"]})
+    with urllib.request.urlopen(request) as answer:
+        return answer.headers.get("x-influxdb-version", "").startswith("3.")
+
+
 def rows(task, bucket, measurement):
     """All rows of a measurement: (tags, time, {field: value})."""
+    if is3(task):
+        yield from rows3(task, bucket, measurement)
+        return
     place = {"db": task["database"], "rp": bucket} if task.get("database") else {"db": bucket}
     statement = 'SELECT * FROM "%s" GROUP BY *' % measurement
     query = urllib.parse.urlencode({**place, "q": statement, "epoch": "ns", "chunked": "true", "chunk_size": 10000})

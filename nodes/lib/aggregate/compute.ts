@@ -1,6 +1,7 @@
 import { setImmediate } from 'node:timers/promises';
 import { PackError } from '../errors';
 import type { QuerySource } from '../influx/query';
+import { querySeries, type Range } from '../influx/query-range';
 import type { StoredCallback } from '../store/queue';
 import type { SeriesSet } from './mark';
 import { resultFields, resultLine, Results } from './results';
@@ -72,7 +73,8 @@ async function compute(rule: Rule, range: WindowRange, results: Results, options
   const stored = source.overwrites ? new StoredResults() : await StoredResults.read(rule, range, options);
   const counts: Counts = { series: 0, points: 0, corrections: 0 };
   const tooOld = new Set<number>();
-  const rows = source.query(rule.bucket, statementOf(rule, from, to, series), signal);
+  const statement = (piece: Range): string => statementOf(rule, piece.from, piece.to, series);
+  const rows = querySeries({ source, bucket: rule.bucket, statement, signal }, { from, to });
   let turn = performance.now();
   for await (const window of windowsOf(rows, rule.every)) {
     if (performance.now() - turn > TURN) {

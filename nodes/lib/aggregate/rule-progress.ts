@@ -16,6 +16,8 @@ function pause(): Pause {
 
 /** After this long without a drop, the next one is taken for the first again. */
 const DROPS_FORGOTTEN = 60_000;
+/** What another query of the same server may be spared. */
+const OF_WINDOWS: ReadonlySet<QueryError['code']> = new Set(['statement', 'timeout', 'too-large']);
 const DROPS = 'the queue is full and drops results';
 
 /** What is known of a rule beside its marks. Times in milliseconds of a clock that nobody sets. */
@@ -106,7 +108,7 @@ export class RuleProgress {
     this.trouble = reasonOf(error);
     this.#newestFirst = !this.#newestFirst;
     this.estimate.failed(group.length);
-    const isOfWindows = error instanceof QueryError && (error.code === 'statement' || error.code === 'timeout');
+    const isOfWindows = error instanceof QueryError && OF_WINDOWS.has(error.code);
     const rest = isOfWindows ? this.#windows : this.#rule;
     rest.until = now + rest.backoff.next();
     if (!isOfWindows) return false;

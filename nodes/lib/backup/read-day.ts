@@ -1,6 +1,7 @@
 import { reasonOf } from '../errors';
 import { quotedName } from '../influx/influxql';
 import { lineOf } from '../influx/line-protocol';
+import { queryInPieces, type Range } from '../influx/query-range';
 import type { QuerySource, SeriesRows, Value } from '../influx/query';
 import type { FieldValue, Point } from '../point';
 import { HOURS, hourOf, startOf, type Day } from './days';
@@ -84,7 +85,7 @@ export class DayReader {
   }
 
   /**
-   * The points of a day that lie in the hours, by measurement, series and time within each hour.
+   * The points of a day that lie in the hours, by measurement within each hour.
    *
    * @throws QueryError, or the signal's reason
    */
@@ -94,11 +95,13 @@ export class DayReader {
         // InfluxDB keeps types by shard. In a stretch with shards of several types it would make floats of integers and leave
         // out strings; a shard is never shorter than an hour.
         const end = endOfRun(hours, hour, hasMixedTypes ? 1 : (this.#spans.get(name) ?? 1));
-        const statement =
+        const statement = ({ from, to }: Range): string =>
           `SELECT ${selection} FROM ${sourceOf(name)} ` +
-          `WHERE time >= ${startOf(day, hour)} AND time < ${startOf(day, end)} GROUP BY *`;
+          `WHERE time >= ${BigInt(from) * 1_000_000n} AND time < ${BigInt(to) * 1_000_000n} GROUP BY *`;
+        const query = { source: this.#source, bucket: this.#bucket, statement, signal: this.#signal };
+        const range = { from: millisecondsOf(day, hour), to: millisecondsOf(day, end) };
         let rows = 0;
-        for await (const block of this.#source.query(this.#bucket, statement, this.#signal)) {
+        for await (const block of queryInPieces(query, range)) {
           rows += block.rows.length;
           yield* linesOf(block, startOf(day), omitted);
         }
@@ -155,6 +158,10 @@ export class DayReader {
 /** A measurement in a FROM clause. */
 function sourceOf(name: string): string {
   return ONLY_BY_PATTERN.has(name) ? `/^${name}$/` : quotedName(name);
+}
+
+function millisecondsOf(day: Day, hour: number): number {
+  return Number(startOf(day, hour) / 1_000_000n);
 }
 
 /** The first of the hours that is not before `from`; 24 when there is none. */

@@ -9,6 +9,8 @@ export interface Reply {
   status: number;
   headers?: Record<string, string>;
   body?: string | Buffer;
+  /** Instead of an answer the connection is closed, as by a server that panics. */
+  closes?: boolean;
 }
 
 /** Collects a body; undefined when the client went away before its end. */
@@ -91,6 +93,10 @@ export class FaultyServer {
     seen.body = body;
     const reply = await this.#replyTo(seen, request.socket);
     if (!reply || response.destroyed) return;
+    if (reply.closes === true) {
+      request.socket.destroy();
+      return;
+    }
     seen.status = reply.status;
     response.writeHead(reply.status, reply.headers).end(reply.body);
   }

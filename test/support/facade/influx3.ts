@@ -8,7 +8,7 @@ import type { FaultyServer, Reply } from './faulty-server';
 import { header, HonestServer, onlyContent, onlyParameters, Unknown } from './honesty';
 import { answerLines } from './query3';
 
-const VERSION = '3.10.1';
+const VERSION = '3.8.3';
 const MOST_DATABASES = 5;
 const WEEK = 7 * 86_400;
 /** Nanoseconds. */
@@ -25,6 +25,8 @@ interface Database {
   retention?: number;
   /** Type of each column, by table: in 3.x it never changes. */
   tables: Map<string, Map<string, string>>;
+  /** Fields of the points in the write buffer, by series and time. */
+  buffered: Map<string, string>;
 }
 
 interface RefusedLine {
@@ -35,10 +37,20 @@ interface RefusedLine {
 
 export interface Influx3Options {
   token?: string;
+  /**
+   * Whether the newer version of a point stays that is overwritten while its first one is in the write buffer: on a real server
+   * that is as good as chance, and for ever. Default: it does.
+   */
+  coin?: () => boolean;
 }
 
 function text(status: number, body: string): Reply {
   return { status, headers: { 'content-type': 'text/plain' }, body };
+}
+
+/** Much of what 3.x says it declares as nothing. */
+function plain(status: number, body: string): Reply {
+  return { status, body };
 }
 
 function json(status: number, value: unknown): Reply {
@@ -51,6 +63,11 @@ function asIn1(line: string): string {
   return series.replaceAll('\\\\', '\\') + line.slice(series.length);
 }
 
+/** Whether the last byte that is quoted of a line is not the last one of its character. */
+function isCutWithin(line: string): boolean {
+  return ((Buffer.from(line)[QUOTED] ?? 0) & 0xc0) === 0x80;
+}
+
 /** The columns of a line with their types, in the words of 3.x. */
 function columnsOf({ tags, fields }: ParsedLine): [string, string][] {
   const ofTags = Object.keys(tags).map((name): [string, string] => [name, 'iox::column_type::tag']);
@@ -61,18 +78,20 @@ function columnsOf({ tags, fields }: ParsedLine): [string, string][] {
   return [...ofTags, ...ofFields];
 }
 
-/** InfluxDB 3 Core as its source and documents say (3.10.1), with a real 1.x behind it that stores. */
+/** InfluxDB 3 Core as 3.8.3 was seen to answer, with a real 1.x behind it that stores. */
 export class Influx3Facade {
   readonly backend: Backend;
   readonly server: FaultyServer;
   /** Parquet files that an hour of data lies in: few in order, many where data came late or in several pieces. */
   filesAnHour = 6;
   readonly #honest: HonestServer;
+  readonly #coin: Influx3Options['coin'];
   readonly #tokens = new Set<string>();
   readonly #databases = new Map<string, Database>();
 
-  private constructor(backend: Backend, honest: HonestServer) {
+  private constructor(backend: Backend, honest: HonestServer, coin: Influx3Options['coin']) {
     this.backend = backend;
+    this.#coin = coin;
     this.server = honest.server;
     this.#honest = honest;
   }
@@ -80,7 +99,7 @@ export class Influx3Facade {
   static async start(influxd: Influxd, options: Influx3Options = {}): Promise<Influx3Facade> {
     const backend = await Backend.create(influxd, `facade3_${randomBytes(4).toString('hex')}`);
     const handler = (request: SeenRequest): Reply | Promise<Reply> => facade.#answer(request);
-    const facade = new Influx3Facade(backend, await HonestServer.start(handler));
+    const facade = new Influx3Facade(backend, await HonestServer.start(handler), options.coin);
     facade.allow(options.token ?? 'test-token');
     return facade;
   }
@@ -108,7 +127,7 @@ export class Influx3Facade {
   /** @param retention - seconds; undefined: for ever */
   async createDatabase(name: string, retention?: number): Promise<Database> {
     const policy = `p${randomBytes(4).toString('hex')}`;
-    const database = { policy, ...(retention !== undefined && { retention }), tables: new Map() };
+    const database = { policy, ...(retention !== undefined && { retention }), tables: new Map(), buffered: new Map() };
     await this.backend.createPolicy(policy, 0, WEEK);
     this.#databases.set(name, database);
     return database;
@@ -154,20 +173,20 @@ export class Influx3Facade {
     const name = query.get('db') ?? '';
     if (name === '') throw new Unknown('no database');
     if (!/^[A-Za-z0-9][A-Za-z0-9_-]*(?:\/[A-Za-z0-9_-]+)?$/.test(name)) {
-      return json(400, { error: 'db name did not start with a number or letter' });
+      return plain(400, JSON.stringify({ error: 'db name did not start with a number or letter' }));
     }
     const isCompressed = header(request, 'content-encoding') === 'gzip';
     const body = isCompressed ? gunzipSync(request.body) : request.body;
-    if (body.length > LARGEST_REQUEST) return text(413, 'request size exceeded');
+    if (body.length > LARGEST_REQUEST) return plain(500, `max request size (${LARGEST_REQUEST} bytes) exceeded`);
     const existing = this.#databases.get(name);
     if (!existing && this.#databases.size >= MOST_DATABASES) {
-      return json(422, { error: LIMIT });
+      return plain(422, JSON.stringify({ error: LIMIT }));
     }
     return this.#store(existing ?? (await this.createDatabase(name)), linesOf(body.toString()).map(asIn1));
   }
 
   async #store(database: Database, lines: string[]): Promise<Reply> {
-    if (lines.length === 0) return text(400, 'empty write');
+    if (lines.length === 0) return plain(400, 'empty write');
     const refused = new Map<number, string>();
     for (const { index, reason } of await this.backend.unparsable(lines)) refused.set(index, reason);
     for (const [index, line] of lines.entries()) {
@@ -176,9 +195,11 @@ export class Influx3Facade {
       if (conflict !== undefined) refused.set(index, conflict);
     }
     const good = lines.filter((_, index) => !refused.has(index));
-    const { status, error } = await this.backend.write(database.policy, good.join('\n'));
+    const { status, error } = await this.backend.write(database.policy, this.#tossed(database, good).join('\n'));
     if (status !== 204) throw new Unknown(`1.x says ${status}: ${error}`);
     if (refused.size === 0) return { status: 204 };
+    // Up to 3.9.3 it cuts the quote by bytes, and panics within a character.
+    if ([...refused.keys()].some((index) => isCutWithin(lines[index] ?? ''))) return { status: 0, closes: true };
     const data = [...refused]
       .sort(([a], [b]) => a - b)
       .map(([index, reason]): RefusedLine => ({
@@ -188,7 +209,29 @@ export class Influx3Facade {
           .subarray(0, QUOTED)
           .toString(),
       }));
-    return json(400, { error: 'partial write of line protocol occurred', data });
+    return plain(400, JSON.stringify({ error: 'partial write of line protocol occurred', data }));
+  }
+
+  /** The lines without those whose values lose against what is in the write buffer. */
+  #tossed({ buffered }: Database, lines: string[]): string[] {
+    const coin = this.#coin;
+    if (coin === undefined) return lines;
+    return lines.filter((line) => {
+      const { measurement, tags, fields, time } = parseLine(line);
+      const point = JSON.stringify([measurement, Object.entries(tags).sort(), time]);
+      const values = JSON.stringify(
+        Object.entries(fields).map(([name, { type, value }]) => [name, type, String(value)]),
+      );
+      const known = buffered.get(point);
+      if (known !== undefined && known !== values && !coin()) return false;
+      buffered.set(point, values);
+      return true;
+    });
+  }
+
+  /** The write buffer goes into files: from then on newer points win, as far as was seen. */
+  snapshot(): void {
+    for (const { buffered } of this.#databases.values()) buffered.clear();
   }
 
   /** Why the line does not fit its table; when it does, its columns become the table's. */
@@ -217,20 +260,22 @@ export class Influx3Facade {
     }
     if (request.method === 'DELETE') {
       onlyParameters(request, 'db');
-      await this.deleteDatabase(request.query.get('db') ?? '');
+      const name = request.query.get('db') ?? '';
+      if (!this.#databases.has(name)) return plain(404, `the requested resource was not found: ${name}`);
+      await this.deleteDatabase(name);
       return { status: 200 };
     }
     const { db, retention_period: period } = JSON.parse(request.body.toString()) as Asked;
     const retention = period === undefined ? undefined : secondsOf(period);
     const existing = this.#databases.get(db);
     if (request.method === 'PUT') {
-      if (!existing) return text(404, `Database not found ${db}`);
+      if (!existing) return plain(404, `the requested resource was not found: ${db}`);
       if (retention === undefined) delete existing.retention;
       else existing.retention = retention;
       return { status: 200 };
     }
     if (request.method !== 'POST') throw new Unknown('method');
-    if (existing) return text(409, 'attempted to create a resource that already exists');
+    if (existing) return plain(409, 'attempted to create a resource that already exists');
     if (this.#databases.size >= MOST_DATABASES) {
       return { status: 422, body: JSON.stringify({ error: LIMIT }) };
     }

@@ -127,8 +127,10 @@ function target3({ url, token }: Place, assertHonest: () => void): Target {
       await ask(databases, { method: 'PUT', headers, body: JSON.stringify({ db, ...period }) });
     },
     async cleanUp(...more) {
-      for (const name of [...names.splice(0), ...more])
-        await ask(`${databases}?db=${name}`, { method: 'DELETE', headers });
+      for (const name of [...names.splice(0), ...more]) {
+        const { ok, status } = await fetch(`${databases}?db=${name}`, { method: 'DELETE', headers });
+        if (!ok && status !== 404) throw new Error(`database ${name} cannot be deleted: ${status}`);
+      }
     },
     assertHonest,
   };
