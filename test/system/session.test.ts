@@ -64,8 +64,8 @@ describe.each([
     await until('nothing is pending', async () => (await rig.pending()) === 0);
     await valve.stop();
     await relay.stop();
-    expect(await valve.log()).toEqual([{ id: valveAction, position: 50, outcome: 'performed' }]);
-    expect(await relay.log()).toEqual([{ id: relayAction, position: 1, outcome: 'performed' }]);
+    expect(await valve.log()).toEqual([{ id: valveAction, topic: VALVE, position: 50, outcome: 'performed' }]);
+    expect(await relay.log()).toEqual([{ id: relayAction, topic: RELAY, position: 1, outcome: 'performed' }]);
   });
 
   test('are uncertain when the broker has lost the session, or are sent again to a device that answers', async () => {
@@ -94,7 +94,7 @@ describe.each([
     await relay.stop();
     await valve.stop();
     expect(await relay.log()).toEqual([]);
-    expect(await valve.log()).toEqual([{ id: valveAction, position: 2, outcome: 'performed' }]);
+    expect(await valve.log()).toEqual([{ id: valveAction, topic: VALVE, position: 2, outcome: 'performed' }]);
   });
 });
 
@@ -133,8 +133,8 @@ test.each([
   await relay.waitForLog(seen.length + 1);
   await relay.stop();
   expect(await relay.log()).toEqual([
-    ...seen.map((outcome) => ({ id: late, position: 2, outcome })),
-    { id: 'timely', position: 4, outcome: 'performed' },
+    ...seen.map((outcome) => ({ id: late, topic: RELAY, position: 2, outcome })),
+    { id: 'timely', topic: RELAY, position: 4, outcome: 'performed' },
   ]);
   const ends = await until(
     'both are logged',
@@ -352,6 +352,6 @@ test.each([4, 5] as const)(
     await rig.waitForReport('published', next);
     await relay.waitForLog(1);
     await relay.stop();
-    expect(await relay.log()).toEqual([{ id: next, position: 2, outcome: 'performed' }]);
+    expect(await relay.log()).toEqual([{ id: next, topic: RELAY, position: 2, outcome: 'performed' }]);
   },
 );
