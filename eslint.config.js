@@ -5,7 +5,7 @@ const tseslint = require('typescript-eslint');
 module.exports = tseslint.config(
   { ignores: ['dist/', 'dist.*.tmp/', 'node_modules/', 'test/runtimes/', 'test/results/', '.demo/'] },
   js.configs.recommended,
-  { files: ['**/*.{js,mjs}'], languageOptions: { globals: globals.node } },
+  { files: ['**/*.{js,mjs,cjs}'], languageOptions: { globals: globals.node } },
   { files: ['eslint.config.js'], languageOptions: { sourceType: 'commonjs' } },
   {
     files: ['**/*.ts'],
