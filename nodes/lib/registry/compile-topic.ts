@@ -54,7 +54,6 @@ export function compileTopic(
   const interval = document.interval === undefined ? undefined : durationOf(document.interval, ['interval'], complain);
   const clearAfter =
     document.clear_after === undefined ? undefined : durationOf(document.clear_after, ['clear_after'], complain);
-  checkAlarm(document, fields, complain);
   const within = document.acknowledge && durationOf(document.acknowledge.within, ['acknowledge', 'within'], complain);
   if (faults > 0 || filter === undefined || format === undefined) return undefined;
   const entry: TopicEntry = {
@@ -78,16 +77,6 @@ export function compileTopic(
     supersede: document.supersede ?? false,
   };
   return { entry, filter, device, tags, acknowledge: answer };
-}
-
-/** alarm-state cannot do without. */
-function checkAlarm({ kind, fields: own }: TopicDocument, fields: readonly FieldFormat[], complain: Complain): void {
-  if (kind !== 'alarm') return;
-  const active = fields.find(({ name }) => name === 'active');
-  if (active?.type === 'boolean') return;
-  const place = own === undefined ? ['schema', 'properties'] : ['fields'];
-  if (active === undefined) complain(place, 'must have a boolean "active": an alarm says whether it is');
-  else complain([...place, 'active'], 'must be boolean: an alarm says whether it is active');
 }
 
 function severitiesOf(fields: readonly FieldFormat[]): string[] {

@@ -6,7 +6,7 @@ import type { CompiledTopic } from './registry';
 import { patternsIn, refersToItself } from './schema-cost';
 import { capturesOf, type Template } from './templates';
 
-/** What is legal in a document that has no fault, and surely not meant: points that overwrite each other, checks that take for ever. */
+/** What is legal in a document that has no fault, and surely not meant: alarms that never are, points that overwrite each other, checks that take for ever. */
 export function warningsOf(document: RegistryDocument, topics: readonly CompiledTopic[]): Fault[] {
   const warnings: Fault[] = [];
   const warn = (path: string, reason: string): void => {
@@ -18,6 +18,7 @@ export function warningsOf(document: RegistryDocument, topics: readonly Compiled
     if (written === undefined) continue;
     const base = pointer('topics', topic.entry.filter);
     const warnHere = (path: string, reason: string): void => warn(base + path, reason);
+    warnOfAlarm(topic, written, warnHere);
     warnOfCaptures(topic, warnHere);
     warnOfSeries(topic, series, warnHere);
     warnOfCost(written, warnHere);
@@ -26,6 +27,16 @@ export function warningsOf(document: RegistryDocument, topics: readonly Compiled
 }
 
 type Warn = (path: string, reason: string) => void;
+
+/** Its points are stored, but alarm-state can make no alarm of it: a document that has such a topic goes on working. */
+function warnOfAlarm({ entry }: CompiledTopic, { fields }: TopicDocument, warn: Warn): void {
+  if (entry.kind !== 'alarm') return;
+  const active = entry.format.fields.find(({ name }) => name === 'active');
+  if (active?.type === 'boolean') return;
+  const place = fields === undefined ? '/schema/properties' : '/fields';
+  if (active === undefined) warn(place, 'have no boolean "active", so alarm-state cannot tell whether the alarm is on');
+  else warn(`${place}/active`, 'is no boolean, so alarm-state cannot tell whether the alarm is on');
+}
 
 /** Devices that no tag tells apart write one series: the later of two points of one time replaces the earlier. */
 function warnOfCaptures({ device, tags }: CompiledTopic, warn: Warn): void {

@@ -140,6 +140,21 @@ describe('warnings', () => {
     for (const document of [EXAMPLE, STARTER_DOCUMENT, ...documents]) expect(warningsOf(document)).toEqual([]);
   });
 
+  it.each([
+    ['has no active', { fields: { value: { type: 'float' } } }, '/fields', /no boolean "active"/],
+    ['has an active that is no boolean', { fields: { active: { type: 'string' } } }, '/fields/active', /no boolean/],
+    [
+      'has a schema without active',
+      { fields: undefined, schema: { properties: { text: { type: 'string' } } } },
+      '/schema/properties',
+      /no boolean "active"/,
+    ],
+  ])('an alarm topic that %s, which is stored and never is an alarm', (_, members, path, reason) => {
+    const [[where, why] = []] = warningsOf(documentOf({ kind: 'alarm', ...members }));
+    expect(where).toBe(`/topics/t${path}`);
+    expect(why).toMatch(reason);
+  });
+
   it('a capture that tells devices apart and is in no tag', () => {
     const topics = {
       'sensors/{site}/{device}/climate': topicWith({ device: '{site}/{device}', tags: { site: '{site}' } }),
