@@ -111,11 +111,14 @@ def recomputed(task, rule):
 
 def compare(task, rule):
     expected, points = recomputed(task, rule)
-    stored = {
-        (tags, time): {name: float(value) for name, value in fields.items()}
-        for tags, time, fields in rows(task, rule["into"], rule["measurement"])
-        if time >= rule["kept"]
-    }
+    stored = {}
+    corrected = is3(task)
+    for tags, time, fields in sorted(rows(task, rule["into"], rule["measurement"]), key=lambda row: row[1]):
+        if time < rule["kept"]:
+            continue
+        # On 3.x a correction is a row of its own, a nanosecond after the last, and the last one counts.
+        start = time - time % rule["every"] if corrected else time
+        stored[(tags, start)] = {name: float(value) for name, value in fields.items()}
     faults = []
     for key in expected.keys() | stored.keys():
         tags, start = key

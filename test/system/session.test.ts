@@ -112,7 +112,7 @@ test.each([
   const unsent = await done(rig, RELAY, { position: 1 });
   expect((await rig.waitForReport('failed', unsent)).rejected).toMatchObject({ code: 'expired' });
   rig.links.nodeRed.setOpen(true);
-  await rig.waitForStatus(/connected|done/);
+  await rig.waitForStatus(/connected|done|expired/);
   // The device cannot be reached: first it gets a session there.
   const relay = await startDevice(rig, RELAY, protocolVersion);
   await relay.stop();
