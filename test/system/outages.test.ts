@@ -86,7 +86,8 @@ describe.each(runtimes('5'))('InfluxDB is away (Node-RED %s)', (runtime) => {
       most = Math.max(most, connectionsTo(rig.influxd.port, rig.nodeRed.pid()));
       return acceptedReadings(rig).length >= 5000;
     });
-    expect(most).toBe(1);
+    // The one of the next request may be there before the last one is gone.
+    expect(most).toBeLessThanOrEqual(2);
     await rig.influxd.thaw();
     const sent = await load.stop();
     await waitForAccepted(rig, sent);
