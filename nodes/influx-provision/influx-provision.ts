@@ -1,6 +1,7 @@
 import type { Node, NodeAPI } from 'node-red';
 import type { InfluxServerNode } from '../influx-server/influx-server';
 import { runningRegistry, type IotRegistryNode } from '../iot-registry/iot-registry';
+import { troubleOf } from '../influx-server/trouble';
 import { PackError, reasonOf } from '../lib/errors';
 import { configNode } from '../lib/runtime/config-nodes';
 import { MessageNode } from '../lib/runtime/message-node';
@@ -22,8 +23,8 @@ export default function register(RED: NodeAPI): void {
     const text = (name: string, values?: Record<string, string>) => RED._(`influx-provision.${name}`, values);
     const registryNode = configNode(RED, config.registry, 'iot-registry') as IotRegistryNode | undefined;
     const serverNode = configNode(RED, config.server, 'influx-server') as InfluxServerNode | undefined;
-    const connection = serverNode?.connection;
-    if (!registryNode || !connection) {
+    const { connection, delivery } = serverNode ?? {};
+    if (!registryNode || !connection || !delivery) {
       const view = { intent: 'misconfigured', text: text('status.not-configured') } as const;
       new MessageNode(RED, this, { rejectedOutput: PROGRESS_OUTPUT, view: () => view }).onInput(() => {
         throw new PackError('not-configured', text('error.not-configured'));
@@ -41,7 +42,7 @@ export default function register(RED: NodeAPI): void {
       rejectedOutput: PROGRESS_OUTPUT,
       view: () =>
         registryNode.registry
-          ? provisionView(provisioning, (name, values) => text(`status.${name}`, values))
+          ? provisionView(provisioning, (name, values) => text(`status.${name}`, values), troubleOf(delivery)?.reason)
           : { intent: 'misconfigured', text: text('status.registry') },
     });
 
@@ -73,7 +74,7 @@ export default function register(RED: NodeAPI): void {
       if (!registryNode.registry) return;
       provisioning.carryOut({ name: 'plan', allowShorten: false }).then(
         ({ rows }) => {
-          if (!isInOrder(driftOf(rows))) this.send({ payload: rows });
+          if (checksItself && !isInOrder(driftOf(rows))) this.send({ payload: rows });
         },
         (error: unknown) => log.say('check', text('report.check', { reason: reasonOf(error) })),
       );
@@ -85,11 +86,21 @@ export default function register(RED: NodeAPI): void {
       runtime.status.touch();
       if (checksItself) check();
     });
+    // A node that looks on a message only sends nothing by itself, but its status must not go on showing an outage.
+    const isDown = (): boolean => troubleOf(delivery)?.needsOperator === false;
+    let wasDown = isDown();
+    const stopWatching = delivery.changed.add(() => {
+      const cameBack = wasDown && !isDown();
+      wasDown = isDown();
+      runtime.status.touch();
+      if (cameBack && (checksItself || provisioning.failure !== undefined)) check();
+    });
     const stopCollecting = addCollector(() => driftMetrics(this.id, provisioning.drift));
 
     this.on('close', (done: () => void) => {
       checks?.close();
       stopFollowing();
+      stopWatching();
       stopCollecting();
       void provisioning.close().finally(() => {
         log.close();

@@ -7,6 +7,7 @@ import type { InfluxServer } from '../lib/influx/server';
 import { Writer, type BucketState, type RefusedPoint, type WrittenBatch } from '../lib/influx/writer';
 import { hasRecords, moveQueue, queueRanges, removeRanges, withClaim } from '../lib/store/move-queue';
 import { PointQueue, type Priority, type QueueTotals, type StoredCallback } from '../lib/store/queue';
+import { Listeners } from '../lib/runtime/config-nodes';
 import { Store } from '../lib/store/store';
 import { newTotals } from '../lib/store/totals';
 import { forgetTotals, keepTotals, totalsSinceStart } from './carried-totals';
@@ -62,6 +63,8 @@ const REOPEN_INTERVAL = 5000;
  */
 export class Delivery {
   readonly place: string;
+  /** The state or the totals have changed: for nodes that have no points in the queue. */
+  readonly changed = new Listeners();
   readonly #options: DeliveryOptions;
   readonly #users: DeliveryUser[] = [];
   readonly #connections = new Connections();
@@ -390,6 +393,7 @@ export class Delivery {
 
   #changed(): void {
     for (const listener of this.#listeners.values()) listener.changed();
+    this.changed.notify();
   }
 }
 

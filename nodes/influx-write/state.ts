@@ -1,4 +1,5 @@
 import type { Delivery } from '../influx-server/delivery';
+import { troubleOf } from '../influx-server/trouble';
 import type { UnownedQueues } from '../influx-server/unowned-queues';
 import type { Recent } from '../lib/runtime/recent';
 import type { WriteState } from './view';
@@ -30,15 +31,4 @@ export function writeState(
     queued: totals.queuedPoints,
     unowned: Array.from(unowned.points.values()).reduce((sum, points) => sum + points, 0),
   };
-}
-
-/** The worst that any bucket suffers from: what an operator must put right goes before what passes by itself. */
-function troubleOf(delivery: Delivery): WriteState['trouble'] {
-  let trouble: WriteState['trouble'];
-  for (const { state, reason } of delivery.buckets.values()) {
-    if (reason === undefined) continue;
-    if (state === 'configuration') return { reason, needsOperator: true };
-    if (state === 'retrying') trouble = { reason, needsOperator: false };
-  }
-  return trouble;
 }
