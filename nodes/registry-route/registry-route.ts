@@ -18,13 +18,18 @@ export default function register(RED: NodeAPI): void {
     const registryNode = configNode(RED, config.registry, 'iot-registry') as IotRegistryNode | undefined;
     const runtime = new MessageNode(RED, this, {
       rejectedOutput: REJECTED_OUTPUT,
-      view: (counters, recent) =>
-        checkView(RED, this, {
+      view: (counters, recent) => {
+        const view = checkView(RED, this, {
           counters,
           recent,
           trouble: trouble(registryNode),
           deviceOf: (topic) => registryNode?.registry?.match(topic)?.device,
-        }),
+        });
+        // The newest document cannot be read or has faults, and an earlier one is still in force.
+        const isKept = registryNode?.registry !== undefined && registryNode.problem !== undefined;
+        if (!isKept || (view.intent !== 'ok' && view.intent !== 'idle')) return view;
+        return { intent: 'warning', text: RED._('registry-route.status.registry-kept', { rest: view.text }) };
+      },
     });
     if (!registryNode) {
       runtime.onInput(() => {

@@ -14,7 +14,7 @@ test.each<Runtime>(['4', '5'])(
   async (runtime) => {
     const file = join(tempDirectory('registry'), 'registry.yaml');
     writeFileSync(file, registryDocument);
-    const { publisher, collector, nodeRed } = await startRig({
+    const { publisher, collector, nodeRed, waitForStatus } = await startRig({
       runtime,
       change: (flows) =>
         flows.map((node) => (node.id === ids.registry ? { ...node, source: 'file', document: '', file } : node)),
@@ -33,6 +33,7 @@ test.each<Runtime>(['4', '5'])(
     );
     await nodeRed.waitForLog(/nowhere/, mark);
     await nodeRed.waitForLog(/active/, mark);
+    await waitForStatus(ids.route, /^yellow dot old registry/);
     await publish('sensors/hall/d2/climate');
     await collector.waitFor(labels.written, 2);
 
