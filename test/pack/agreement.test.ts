@@ -13,6 +13,7 @@ import {
   scriptsOf,
   stringsOf,
   templatePartsOf,
+  templateHeadsOf,
   templateTailsOf,
   unionMembers,
   type Definition,
@@ -139,10 +140,10 @@ describe.each(types)('%s', (type) => {
   });
 
   test('every key of the catalogue is asked for', () => {
-    const own = runtimeScripts(type);
+    const own = [...scriptsOf(html(type)), ...runtimeScripts(type)];
     const asked = new Set([
       ...formKeys(type),
-      ...[...scriptsOf(html(type)), ...own].flatMap((script) => keysIn(script, type)),
+      ...own.flatMap((script) => keysIn(script, type)),
       ...(category === 'config' ? [] : [`palette.label.${String(category)}`]),
     ]);
     // Some groups are asked for by the last part of the key: `${type}.status.${name}`.
@@ -150,8 +151,11 @@ describe.each(types)('%s', (type) => {
     const library = tarball.files.filter((file) => /^dist\/lib\/.*\.js$/.test(file)).map((file) => tarball.read(file));
     const words = new Set([...own, ...library].flatMap(stringsOf));
     const tails = own.flatMap(templateTailsOf).filter((tail) => tail !== '');
+    const heads = [...own, ...library].flatMap(templateHeadsOf);
     const isWord = (name: string) =>
-      words.has(name) || tails.some((tail) => name.endsWith(tail) && words.has(name.slice(0, -tail.length)));
+      words.has(name) ||
+      tails.some((tail) => name.endsWith(tail) && words.has(name.slice(0, -tail.length))) ||
+      heads.some((head) => name.startsWith(head) && words.has(name.slice(head.length)));
     const isAsked = (key: string) => {
       const [group = '', ...name] = key.slice(type.length + 1).split('.');
       const isMade = parts.includes(`${type}.`) && parts.includes(`${group}.`);

@@ -82,6 +82,16 @@ export function templateTailsOf(script: string): string[] {
   return tails;
 }
 
+/** What stands before the inserted word in templates that end with it: `aside-${fault}`. */
+export function templateHeadsOf(script: string): string[] {
+  const heads: string[] = [];
+  walk(parse(script), (node) => {
+    if (!ts.isTemplateExpression(node) || node.head.text === '' || node.templateSpans.length !== 1) return;
+    if (node.templateSpans[0]?.literal.text === '') heads.push(node.head.text);
+  });
+  return heads;
+}
+
 /** Every string of a script that is written in place. */
 export function stringsOf(script: string): string[] {
   const strings: string[] = [];

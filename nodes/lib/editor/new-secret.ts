@@ -10,7 +10,7 @@ export function prepareSecret(): void {
   $('#iot-keyring-generate').on('click', () => {
     const made = newSecret(fieldValue('encoding'));
     secret.val(made).trigger('change');
-    showResult(result, 'success', translate('iot-keyring.generated'), [made]);
+    showResult(result, 'success', translate('iot-keyring.secret.generated'), [made]);
   });
   const judge = () => {
     const weakness = weaknessOf(fieldValue('secret'), fieldValue('encoding'));
