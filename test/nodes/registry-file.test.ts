@@ -14,11 +14,12 @@ test.each<Runtime>(['4', '5'])(
   async (runtime) => {
     const file = join(tempDirectory('registry'), 'registry.yaml');
     writeFileSync(file, registryDocument);
-    const { publisher, collector, nodeRed, waitForStatus } = await startRig({
+    const rig = await startRig({
       runtime,
       change: (flows) =>
         flows.map((node) => (node.id === ids.registry ? { ...node, source: 'file', document: '', file } : node)),
     });
+    const { publisher, collector, nodeRed } = rig;
     const publish = async (topic: string) =>
       publisher.publish(topic, sign({ ...signedTime(nowNanoseconds()), temperature: float(20) }, SECRET));
 
@@ -33,7 +34,7 @@ test.each<Runtime>(['4', '5'])(
     );
     await nodeRed.waitForLog(/nowhere/, mark);
     await nodeRed.waitForLog(/active/, mark);
-    await waitForStatus(ids.route, /^yellow dot old registry/);
+    await rig.waitForStatus(ids.route, /^yellow dot old registry/);
     await publish('sensors/hall/d2/climate');
     await collector.waitFor(labels.written, 2);
 
