@@ -81,6 +81,7 @@ export class Delivery {
   #opening: Promise<void>;
   #reopenTimer: NodeJS.Timeout | undefined;
   #problem: PackError | undefined;
+  #limitBytes = 0;
   #closed = false;
 
   constructor(options: DeliveryOptions, first: DeliveryUser) {
@@ -104,7 +105,7 @@ export class Delivery {
   leave(user: DeliveryUser): void {
     this.#users.splice(this.#users.indexOf(user), 1);
     this.#connections.remove(user.connection);
-    if (this.isUsed) this.#queue?.limit(this.#limitBytes());
+    this.#setLimit();
   }
 
   /** Id of the node that has been there for longest; undefined when there is none. */
@@ -204,7 +205,7 @@ export class Delivery {
   aggregator(origin: string, grace: number, connection: InfluxServer, listener: AggregatorListener): Aggregator {
     const source = {
       marks: this.#marks,
-      mostResults: Math.min(MOST_RESULTS, Math.floor(this.#limitBytes() / BYTES_A_RESULT)),
+      mostResults: Math.min(MOST_RESULTS, Math.floor(this.#limitBytes / BYTES_A_RESULT)),
       overwrites: connection.overwrites,
       trouble: (bucket: string) => this.#troubleOf(bucket),
       left: (bucket: string) => this.#queue?.left(bucket),
@@ -223,9 +224,13 @@ export class Delivery {
 
   /** Stores what was taken over and lets go of everything; what is not written stays in the queue. */
   async close(): Promise<void> {
+    // Points that wait for the queue to be open are taken over first.
+    for (let opening; opening !== this.#opening;) {
+      opening = this.#opening;
+      await opening;
+    }
     this.#closed = true;
     clearTimeout(this.#reopenTimer);
-    await this.#opening;
     this.#problem = new PackError('store-unavailable', 'The queue is closed');
     await this.#closeQueue();
     await this.#closeStore();
@@ -244,7 +249,7 @@ export class Delivery {
         this.#inherited.delete(queue);
       }
       const queue = await PointQueue.open(this.#store, this.place, {
-        limitBytes: this.#limitBytes(),
+        limitBytes: this.#limitBytes,
         companion: this.#marks,
       });
       this.#listenToQueue(queue);
@@ -310,13 +315,15 @@ export class Delivery {
   #add(user: DeliveryUser): void {
     this.#users.push(user);
     this.#connections.add(user.connection);
-    this.#queue?.limit(this.#limitBytes());
+    this.#setLimit();
     this.#writer?.tryAgain();
   }
 
-  /** What the most generous of the nodes allows. */
-  #limitBytes(): number {
-    return this.#users.reduce((most, { limitBytes }) => Math.max(most, limitBytes), 0);
+  /** What the most generous of the nodes allows. When the last one leaves, what it has taken over is still to be stored. */
+  #setLimit(): void {
+    if (!this.isUsed) return;
+    this.#limitBytes = this.#users.reduce((most, { limitBytes }) => Math.max(most, limitBytes), 0);
+    this.#queue?.limit(this.#limitBytes);
   }
 
   /** Says it by the node that came last. */

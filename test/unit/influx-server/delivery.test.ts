@@ -89,6 +89,20 @@ async function left(use: DeliveryUse): Promise<void> {
 
 const REFUSED: WriteOutcome = { kind: 'configuration', reason: 'unauthorized' };
 
+it('stores what came while it was being opened, though it is closed before that: deploys follow each other', async () => {
+  const server = new FakeServer();
+  const directory = tempDirectory('delivery');
+  const away = (): WriteOutcome => ({ kind: 'retry', reason: 'away' });
+  const first = server.use(directory, 'one', away);
+  const before = accept(first, [1]);
+  const closing = first.leave();
+  const second = server.use(directory, 'two', away);
+  const between = accept(second, [2]);
+  await Promise.all([before, closing, between, second.leave()]);
+  server.use(directory, 'three');
+  await until('both are written', () => server.stored() === 2);
+});
+
 it('nodes of one place share a queue, and points go by the node that may write', async () => {
   const server = new FakeServer();
   const directory = tempDirectory('place');
@@ -120,7 +134,8 @@ it('a node that is replaced by an equal one leaves its queue to it, points on th
   const now = server.use(directory, 'b');
   const accepted = accept(now, [3]);
   await Promise.all([leaving, accepted]);
-  await until('all is written', () => server.stored() === 3);
+  await until('all is written, and off the queue', () => now.delivery.totals()?.written === 3);
+  expect(server.stored()).toBe(3);
   expect(now.delivery.totals()).toMatchObject({ accepted: 3, recovered: 0, written: 3, queuedPoints: 0 });
 });
 
