@@ -165,6 +165,15 @@ describe.each(targetKinds())('provisioning of $name', ({ version, start }) => {
     expect(await plan({ [name]: 30 * DAY })).toMatchObject([{ state: 'same' }]);
   });
 
+  test('several at once make a bucket, and none of them fails', async () => {
+    const name = newName();
+    const provisioners = [1, 2, 3].map(() => server.provisioner());
+    const planned = await server.provisioner().plan(wanted({ [name]: DAY }));
+    const reports = await Promise.all(provisioners.map((each) => each.apply(planned, { allowShorten: false })));
+    expect(reports.map(({ failure }) => failure)).toEqual([undefined, undefined, undefined]);
+    expect(await plan({ [name]: DAY })).toMatchObject([{ state: 'same' }]);
+  });
+
   test('an unreachable server is said to be that', async () => {
     const nowhere = open({ ...target.options, url: 'http://127.0.0.1:9' });
     await expect(plan({ [newName()]: DAY }, nowhere)).rejects.toMatchObject({

@@ -1,4 +1,5 @@
 import { QueryError, type QuerySource, type SeriesRows, type Value } from '../influx/query';
+import { queryInPieces, type Range } from '../influx/query-range';
 import type { FieldValue } from '../point';
 import type { Rule } from './rules';
 import { nanoseconds, resultStatement } from './statement';
@@ -31,9 +32,11 @@ export class StoredResults {
     { source, signal }: { source: QuerySource; signal: AbortSignal },
   ): Promise<StoredResults> {
     const results = new StoredResults();
-    const statement = resultStatement(rule, range.from, range.to, range.series);
+    const { series } = range;
+    const statement = ({ from, to }: Range): string => resultStatement(rule, from, to, series);
     try {
-      for await (const block of source.query(rule.into, statement, signal)) results.#add(rule.every, block);
+      const blocks = queryInPieces({ source, bucket: rule.into, statement, signal }, range);
+      for await (const block of blocks) results.#add(rule.every, block);
     } catch (error) {
       // The first result makes the database.
       if (!(error instanceof QueryError) || !/database not found/i.test(error.message)) throw error;

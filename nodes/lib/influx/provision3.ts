@@ -43,6 +43,8 @@ export class Databases implements BucketKeeper {
   async create(db: string, retention: Retention): Promise<void> {
     const answer = await askJson(this.#transport, 'POST', PATH, { db, retention_period: periodOf(retention) });
     if (answer.status === 409) {
+      // Somebody else has made it since it was looked for; what that is will be looked at.
+      if (await this.find(db)) return;
       throw new ProvisionError(`A database of that name is there already (${reasonOfAnswer(answer)})`, {
         isOfBucket: true,
       });
