@@ -241,7 +241,8 @@ describe.each(targetKinds())('the examples on $name', ({ version, start }) => {
     return { url, serverVersion: version, organization, database, credentials: { token, username, password } };
   }
 
-  test('make the buckets, and write, aggregate, back up and log there', async () => {
+  // On 3.x the example's grace has to pass first, which is half a minute.
+  test('make the buckets, and write, aggregate, back up and log there', { timeout: 240_000 }, async () => {
     const { click, shown, collector } = await runExamples(['04', '06', '07', '10'], { server: dialog() });
     await shown('Buckets');
     await click('A point');
