@@ -1,11 +1,15 @@
 import { LineCounter, type Pair, type Scalar, isMap, isScalar, parseDocument } from 'yaml';
 import { keyFromSecret } from '../lib/protocol/key';
+import { nestsDeeper } from '../lib/yaml-depth';
 import type { SecretEncoding } from './config';
 
 /** Bytes of a file: enough for 200,000 devices. */
 export const LARGEST_FILE = 16_777_216;
 /** Characters of a file that has to be read as YAML, which takes a second for a megabyte. */
 const LONGEST_YAML = 262_144;
+
+/** Levels of lists and maps; there is one. */
+const DEEPEST = 8;
 
 /** A line as almost every line is: an id and a secret of plain characters, in which YAML sees nothing but texts. */
 const PLAIN_LINE = /^([A-Za-z0-9_/][A-Za-z0-9_./-]*): +([A-Za-z0-9+/_.=][A-Za-z0-9+/_.=-]*)[ \t]*(?: #.*)?$/;
@@ -47,6 +51,7 @@ function parsePlainLines(text: string, encoding: SecretEncoding): Map<string, st
 }
 
 function parseYaml(text: string, encoding: SecretEncoding): Map<string, string | null> {
+  if (nestsDeeper(text, DEEPEST)) throw new Error('it is nested too deep: a map of device ids to secrets is expected');
   const lines = new LineCounter();
   // The parser's own check for names that come twice compares every pair of them: the map below does it in one go.
   const document = parseDocument(text, {

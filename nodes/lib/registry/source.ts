@@ -1,6 +1,7 @@
 import { LineCounter, isAlias, isMap, isScalar, isSeq, parseDocument } from 'yaml';
 import type { Alias, Document, Node, Pair, ParsedNode, YAMLMap, YAMLSeq } from 'yaml';
 import { reasonOf } from '../errors';
+import { nestsDeeper } from '../yaml-depth';
 import { MOST_FAULTS, pointer, segmentsOf } from './fault';
 import type { Fault } from './fault';
 
@@ -97,6 +98,7 @@ function parseYaml(text: string): YamlText {
 
 function readYaml(text: string): Source | { faults: Fault[] } {
   try {
+    if (nestsDeeper(text, DEEPEST)) return { faults: [{ path: '', reason: TOO_DEEP }] };
     const yaml = parseYaml(text);
     const faults = syntaxFaults(yaml);
     if (faults.length > 0) return { faults };

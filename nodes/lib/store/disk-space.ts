@@ -1,4 +1,4 @@
-import { stat, statfs, truncate } from 'node:fs/promises';
+import { lstat, statfs, truncate } from 'node:fs/promises';
 import { join } from 'node:path';
 
 /**
@@ -34,8 +34,8 @@ export async function trimInfoLog(directory: string): Promise<void> {
   const path = join(directory, 'LOG');
   try {
     // Space used, not length: after emptying, LevelDB goes on where it was and leaves a hole before that.
-    const { blocks } = await stat(path);
-    if (blocks * 512 > INFO_LOG_LIMIT) await truncate(path, 0);
+    const found = await lstat(path);
+    if (found.isFile() && found.blocks * 512 > INFO_LOG_LIMIT) await truncate(path, 0);
   } catch {
     return; // it may just be renamed, or locked on Windows; the next round finds it
   }

@@ -9,7 +9,9 @@ const CANNOT_SYNC = new Set(['EINVAL', 'EISDIR', 'ENOTSUP', 'EPERM']);
 /** Puts a file in place, whole or not at all, whenever the power fails. What was there before is replaced. */
 export async function putFile(path: string, content: Buffer | string): Promise<void> {
   const part = `${path}.part`;
-  await writeFile(part, content, { flush: true, mode: OWNER_FILE });
+  // Whatever has its name goes before: to write through a link would write elsewhere.
+  await rm(part, { force: true });
+  await writeFile(part, content, { flag: 'wx', flush: true, mode: OWNER_FILE });
   await rename(part, path);
   await syncFolder(dirname(path));
 }

@@ -1,5 +1,6 @@
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { PackError } from '../errors';
 import { readClosedNote, type ClosedNote } from './closed-note';
 import { readManifest, type Version } from './manifest';
 import { checkRecordLog, type BadRange } from './record-log';
@@ -29,12 +30,32 @@ export function isDataFile(name: string): boolean {
   return DATA_FILE.test(name);
 }
 
+/** What the store and LevelDB read or write, by name. */
+const OWN_FILE = /^(CURRENT|LOCK|LOG|LOG\.old|CLOSED|REPAIR|MANIFEST-\d+|\d+\.(log|ldb|sst|dbtmp))(\.part)?$/;
+
 export function isTableFile(name: string): boolean {
   return TABLE_FILE.test(name);
 }
 
 export function numberOf(file: string): number {
   return Number(/\d+/.exec(file)?.[0]);
+}
+
+/**
+ * Makes sure that a store has no files but its own. To read a pipe would never end, and what is written through a link is
+ * written elsewhere: LevelDB empties what has the name of its next file.
+ *
+ * @throws PackError `store-unavailable`
+ */
+export async function assertOwnFiles(directory: string): Promise<void> {
+  for (const entry of await readdir(directory, { withFileTypes: true })) {
+    if (entry.isFile() || (entry.isDirectory() && !OWN_FILE.test(entry.name))) continue;
+    const advice = 'remove it, or choose another folder';
+    throw new PackError(
+      'store-unavailable',
+      `The store in ${directory} cannot be used: ${entry.name} is not a regular file; ${advice}`,
+    );
+  }
 }
 
 /**

@@ -7,7 +7,7 @@ import { seal } from './codec';
 import { setAside } from './copies';
 import { innermost, kindOfFault } from './damage';
 import { syncFolder } from './durable-files';
-import { inspect, type Findings } from './inspect';
+import { assertOwnFiles, inspect, type Findings } from './inspect';
 import { REPAIRED_KEY } from './keys';
 import { repairFiles } from './repair';
 import { readRepairNote, removeRepairNote, writeRepairNote, type RepairNote } from './repair-note';
@@ -56,6 +56,7 @@ export function isDistrusted(directory: string): boolean {
  * @throws PackError `store-unavailable`: it was repaired in vain
  */
 export async function openLevel(directory: string, onRepaired: (report: DamageReport) => void): Promise<OpenedLevel> {
+  await assertOwnFiles(directory);
   const note = await readRepairNote(directory);
   const doubt = distrusted.get(directory);
   const found = await inspect(directory, { all: doubt !== undefined || note !== undefined });
